@@ -1,0 +1,35 @@
+/* Event loop of a process: epoll, a timer wheel and one hook. Single-threaded; owned by the process that made it.
+ * Each turn: wait -> sources -> due timers -> idle hook (where batches are sent and heartbeats written). */
+#ifndef TANDEM_BASE_LOOP_H
+#define TANDEM_BASE_LOOP_H
+#include "base/wheel.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_source {
+	int fd;
+	void (*ready)(struct loop_source *s, uint32_t events); /* EPOLL* bits */
+};
+
+struct loop {
+	int epoll_fd;
+	bool stop;
+	int exit_code;
+	uint64_t now;      /* ms, CLOCK_MONOTONIC, read once a turn and after the wait */
+	uint64_t late_ms;  /* how late the last due timer was called: the overload signal */
+	uint64_t max_wait; /* ms; default 500: the hook runs at least this often */
+	struct wheel wheel;
+	void (*hook)(struct loop *l); /* end of each turn; may be NULL */
+	void *context;
+};
+
+int loop_init(struct loop *l); /* 0 or -errno */
+void loop_done(struct loop *l);
+/* `s` stays with the caller and must outlive its registration; a source may delete itself or another in its callback */
+int loop_add(struct loop *l, struct loop_source *s, uint32_t events);
+int loop_change(struct loop *l, struct loop_source *s, uint32_t events);
+void loop_del(struct loop *l, struct loop_source *s);
+int loop_run(struct loop *l); /* until loop_stop; returns its code */
+void loop_stop(struct loop *l, int exit_code);
+#endif
