@@ -1,0 +1,40 @@
+/* Counters of a process (region_head.counter): statistics for people, never the basis of a decision. */
+#ifndef TANDEM_SHM_COUNTERS_H
+#define TANDEM_SHM_COUNTERS_H
+#include "shm/region.h"
+
+/* X(enum, metric name, help) */
+#define COUNTERS(X)                                                                                         \
+	X(COUNT_DATAGRAMS_IN, "sip_datagrams_received_total", "SIP datagrams read")                         \
+	X(COUNT_DATAGRAMS_OUT, "sip_datagrams_sent_total", "SIP datagrams sent")                            \
+	X(COUNT_SEND_FAILED, "sip_send_failed_total", "datagrams the kernel refused")                       \
+	X(COUNT_HANDED_OVER, "sip_handed_over_total", "datagrams passed to the worker they belong to")      \
+	X(COUNT_HANDED_LOST, "sip_handed_over_dropped_total", "datagrams dropped because that worker's ring was full") \
+	X(COUNT_MALFORMED, "sip_malformed_total", "messages that could not be read")                        \
+	X(COUNT_STRAY, "sip_stray_total", "messages that belong to nothing")                                \
+	X(COUNT_UNAUTHORISED, "sip_unauthorised_total", "requests from unknown sources")                    \
+	X(COUNT_RESENT, "sip_resent_total", "messages sent again by timer")                                 \
+	X(COUNT_REPEATED, "sip_repeated_total", "repeated messages received")                               \
+	X(COUNT_CALLS, "calls_total", "calls admitted")                                                     \
+	X(COUNT_ATTEMPTS, "attempts_total", "attempts made")                                                \
+	X(COUNT_ANSWERED, "calls_answered_total", "calls answered")                                         \
+	X(COUNT_REFUSED, "calls_refused_total", "calls refused without an attempt")                         \
+	X(COUNT_ADOPTED, "calls_adopted_total", "calls taken over from a dead worker")                      \
+	X(COUNT_OVERLOADED, "calls_overloaded_total", "calls refused because a table was full or the worker late") \
+	X(COUNT_RTP_IN, "rtp_packets_received_total", "RTP and RTCP packets read")                          \
+	X(COUNT_RTP_OUT, "rtp_packets_sent_total", "RTP and RTCP packets sent")                             \
+	X(COUNT_RTP_DROPPED, "rtp_packets_dropped_total", "packets from a wrong source, malformed or for no leg") \
+	X(COUNT_RTP_SEND_FAILED, "rtp_send_failed_total", "packets the kernel refused")                     \
+	X(COUNT_CDRS, "cdrs_written_total", "records written to files")                                     \
+	X(COUNT_CDR_ERRORS, "cdr_write_errors_total", "failed writes of records, each tried again")         \
+	X(COUNT_LOG_DROPPED, "log_lines_dropped_total", "log lines nobody took")
+
+enum counter {
+#define X(id, name, help) id,
+	COUNTERS(X)
+#undef X
+	COUNTER_COUNT
+};
+#define count_one(head, id) stat_add(&(head)->counter[id], 1)
+#define count_add(head, id, n) stat_add(&(head)->counter[id], (n))
+#endif

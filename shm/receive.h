@@ -1,0 +1,20 @@
+/* The receive batch of a signalling worker: the kernel stores datagrams and their lengths right here (recvmmsg), the worker
+ * counts them off. What was read but not counted off when a worker dies is worked off by its successor. */
+#ifndef TANDEM_SHM_RECEIVE_H
+#define TANDEM_SHM_RECEIVE_H
+#include "shm/region.h"
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define RECEIVE_BATCH 32u
+#define RECEIVE_SIZE  65536u
+
+struct receive_batch {
+	uint32_t listen;   /* W: owner; which listening address the batch came from */
+	uint32_t done;     /* W: owner; datagrams worked off and committed */
+	uint32_t poison_hash, poison_deaths; /* W: janitor; a datagram that killed its worker */
+	uint32_t length[RECEIVE_BATCH];   /* W: owner; copied from the kernel's answer before the first is worked off; 0: none */
+	struct sockaddr_storage source[RECEIVE_BATCH]; /* W: kernel */
+	char data[RECEIVE_BATCH][RECEIVE_SIZE];        /* W: kernel */
+};
+#endif
