@@ -218,6 +218,7 @@ struct config {
 	struct {
 		struct cfg_list listen; /* struct cfg_listen */
 		struct cfg_text advertise, realm, user_agent, local_domain;
+		struct cfg_text nat_keep_alive; /* SS_SIP_NAT_KEEP_ALIVE_MESSAGE; empty: off */
 		bool digest_md5, digest_sha256;
 		uint32_t max_message, max_headers, max_uri, max_sdp, max_media_lines;
 	} sip;
@@ -230,6 +231,7 @@ struct config {
 	} media;
 
 	int64_t param[P_COUNT];
+	uint32_t endpoint_expire_max; /* second value of SS_ENDPOINT_EXPIRE */
 	struct cfg_resend resend;
 	struct cfg_list params_origin; /* struct cfg_text by enum cfg_param: "default" or "FILE:LINE" */
 
