@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct epoll_event;
 struct loop;
 struct loop_source {
 	int fd;
@@ -22,6 +23,8 @@ struct loop {
 	struct wheel wheel;
 	void (*hook)(struct loop *l); /* end of each turn; may be NULL */
 	void *context;
+	struct epoll_event *batch; /* events of this turn; private to loop.c */
+	int batch_n;
 };
 
 int loop_init(struct loop *l); /* 0 or -errno */

@@ -16,6 +16,8 @@ struct out {
 static inline struct out out_init(char *buf, size_t cap) { return (struct out){ buf, 0, cap, false }; }
 static inline void out_bytes(struct out *o, const void *p, size_t n)
 {
+	if (n == 0)
+		return; /* an empty span may have no address */
 	if (n > o->cap - o->n) {
 		o->full = true;
 		return;
