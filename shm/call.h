@@ -7,7 +7,7 @@
 #include "base/uuid.h"
 #include "shm/region.h"
 
-#define CALL_TXNS       10u /* transactions a call may have at once */
+#define CALL_TXNS       8u  /* transactions a call may have at once */
 #define CALL_STREAMS    4u  /* relayed m= lines */
 #define CALL_CANDIDATES 33u /* SS_GATEWAY_SWITCH_LIMIT + 1 */
 
@@ -118,7 +118,7 @@ struct call_txn {
 	uint32_t request;      /* block: server: headers to copy into responses (Via, From, To, Call-ID, CSeq, Record-Route) */
 	uint32_t request_n;
 	struct addr to;        /* where `message` goes */
-	uint64_t key;          /* server: hash of the top Via's branch, sent-by and method; client: our branch token's number */
+	uint64_t key;          /* server: hash of the top Via's branch, sent-by and method; client: the number in our branch */
 	uint64_t resend_ms;    /* next resend, clock_ms(); 0: none */
 	uint64_t end_ms;       /* gives up, or state ends; 0: none */
 };
@@ -152,6 +152,8 @@ struct call_state {                    /* the changing part */
 	uint8_t attempt;               /* 0: none yet */
 	uint8_t recovered;             /* adopted at least once */
 	uint8_t offer_pending;         /* delayed offer: the offer is in the callee's answer */
+	uint8_t early;                 /* number of the To tag in use towards the caller: a new answer needs a new one */
+	uint32_t next_branch;          /* number of the next client transaction, part of its branch */
 	uint32_t text, text_used;      /* block and bytes used */
 	uint64_t end_at;               /* clock_ms(): maximum duration; 0: none */
 	uint64_t stage_at;             /* clock_ms(): the stage's time is over; 0: none */
@@ -180,15 +182,21 @@ struct call {
 	struct call_state copies[2];
 };
 
-/* A request that was answered and is over: the response is kept for 64*T1 in case the request is repeated.
+/* What is left of a transaction that is over: an answer to give if the peer repeats itself. Kept for 64*T1.
+ * DONE_RESPONSE   the request came again: send `message` (a response) again; an ACK is absorbed
+ * DONE_ACK        the final response came again: send `message` (the ACK) again
+ * DONE_ABANDONED  an INVITE given up before any response: `message` is its CANCEL, sent when a provisional one comes;
+ *                 a failure is acknowledged, a 2xx acknowledged and ended
  * AREA_DONE is used as a circle; the oldest gives way when it is full. */
-#define DONE_BYTES 704u
+enum done_kind { DONE_NONE, DONE_RESPONSE, DONE_ACK, DONE_ABANDONED };
+#define DONE_BYTES 960u
 struct done {
-	uint64_t key;      /* as call_txn.key; 0: free. W: owner, stored last */
+	uint64_t key;      /* as call_txn.key; 0: free. W: owner, zeroed first and stored last */
 	uint64_t end_ms;
 	struct addr to;
 	uint16_t listen, n;
-	char message[DONE_BYTES]; /* longer responses are sent without the headers that may be left out */
+	uint32_t kind;     /* enum done_kind */
+	char message[DONE_BYTES]; /* a longer response is sent once and not kept */
 };
 
 /* for readers in other processes */

@@ -13,7 +13,9 @@ struct receive_batch {
 	uint32_t listen;   /* W: owner; which listening address the batch came from */
 	uint32_t done;     /* W: owner; datagrams worked off and committed */
 	uint32_t poison_hash, poison_deaths; /* W: janitor; a datagram that killed its worker */
-	uint32_t length[RECEIVE_BATCH];   /* W: owner; copied from the kernel's answer before the first is worked off; 0: none */
+	struct mmsghdr header[RECEIVE_BATCH]; /* W: kernel: msg_len, zeroed before each read; the pointers inside are the
+	                                         reader's own and written anew by each incarnation */
+	struct iovec piece[RECEIVE_BATCH];    /* W: owner; as above */
 	struct sockaddr_storage source[RECEIVE_BATCH]; /* W: kernel */
 	char data[RECEIVE_BATCH][RECEIVE_SIZE];        /* W: kernel */
 };
