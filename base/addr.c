@@ -92,7 +92,7 @@ static uint8_t mask_byte(unsigned bits, unsigned i)
 {
 	if (bits >= 8 * (i + 1))
 		return 0xff;
-	return bits <= 8 * i ? 0 : (uint8_t)(0xff00u >> (bits - 8 * i));
+	return (uint8_t)(bits <= 8 * i ? 0 : 0xff00u >> (bits - 8 * i));
 }
 
 int addr_parse_net(struct span text, struct addr *ret_addr)
