@@ -135,8 +135,8 @@ struct call_leg {
 	struct addr target;    /* where requests inside the dialog go */
 	struct addr source;    /* where the peer's last packet came from */
 	uint16_t listen;       /* listening address of this leg */
-	uint8_t streams;
-	uint8_t behind_nat;
+	uint8_t streams;       /* m= lines of the last body */
+	uint8_t behind_nat : 1, on_hold : 1;
 	uint32_t media[CALL_STREAMS]; /* port pair + 1; 0: none */
 	uint32_t media_generation[CALL_STREAMS];
 };
@@ -199,7 +199,13 @@ struct done {
 	char message[DONE_BYTES]; /* a longer response is sent once and not kept */
 };
 
-/* for readers in other processes */
+/* For readers in other processes: the state and the block of its texts, together. *generation as in slot_read(). ret_text
+ * has room for CALL_TEXT_MAX bytes, aligned to 8; texts of a damaged record come out as not set. 0, -ENOENT or -EBUSY. */
+#define CALL_TEXT_MAX 66560u
+struct block_plan;
+int call_read(const struct call *c, const struct block_plan *plan, uint32_t *generation, struct call_state *ret_state,
+	void *ret_text);
+/* of `block`, or of the copy that call_read() made */
 static inline struct span call_text_span(const struct call_state *s, const void *block, enum call_text_id id)
 {
 	return (struct span){ block ? (const char *)block + s->t[id].at : "", block ? s->t[id].n : 0 };

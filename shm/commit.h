@@ -29,17 +29,17 @@ void crash_point(void);
 static inline void commit_u8(const uint8_t *at, uint8_t v)
 {
 	CRASHPOINT();
-	CMM_STORE_SHARED(*COMMIT_MUTABLE(uint8_t, at), v);
+	__atomic_store_n(COMMIT_MUTABLE(uint8_t, at), v, __ATOMIC_RELAXED);
 }
 static inline void commit_u32(const uint32_t *at, uint32_t v)
 {
 	CRASHPOINT();
-	CMM_STORE_SHARED(*COMMIT_MUTABLE(uint32_t, at), v);
+	__atomic_store_n(COMMIT_MUTABLE(uint32_t, at), v, __ATOMIC_RELAXED);
 }
 static inline void commit_u64(const uint64_t *at, uint64_t v)
 {
 	CRASHPOINT();
-	CMM_STORE_SHARED(*COMMIT_MUTABLE(uint64_t, at), v);
+	__atomic_store_n(COMMIT_MUTABLE(uint64_t, at), v, __ATOMIC_RELAXED);
 }
 /* all earlier stores are visible to whoever sees this one */
 static inline void commit_release_u32(const uint32_t *at, uint32_t v)
@@ -87,10 +87,10 @@ static inline void *commit_fill(const void *at)
 /* statistics and heartbeats: may tear or be lost, need no crash point */
 static inline void stat_add(const uint64_t *at, uint64_t v)
 {
-	CMM_STORE_SHARED(*COMMIT_MUTABLE(uint64_t, at), *at + v);
+	__atomic_store_n(COMMIT_MUTABLE(uint64_t, at), *at + v, __ATOMIC_RELAXED);
 }
 static inline void stat_set(const uint64_t *at, uint64_t v)
 {
-	CMM_STORE_SHARED(*COMMIT_MUTABLE(uint64_t, at), v);
+	__atomic_store_n(COMMIT_MUTABLE(uint64_t, at), v, __ATOMIC_RELAXED);
 }
 #endif

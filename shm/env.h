@@ -9,18 +9,20 @@
 
 #define LISTEN_MAX 16u
 #define MEDIA_ADDRESSES_MAX 8u
+#define ENV_OLD_IMAGES 4u /* of each kind */
 
+struct notice;
 struct image { /* a sealed memfd, mapped read-only */
 	const void *p;
 	size_t size;
 	int fd;
-	uint64_t generation;
+	uint64_t generation; /* config: of the image itself; routes: value of the notice it came with */
 };
 
 struct env {
 	enum role role;
 	uint32_t index, seat;
-	struct region region[SEATS_MAX]; /* own: writable; others: read-only; unused seats: head NULL */
+	struct region region[SEATS_MAX]; /* own: writable; others: read-only; unused seats: head NULL (before env_start: fd <= 0) */
 	const struct roster *roster;
 	int doorbell[SEATS_MAX];         /* eventfd (non-blocking) of each seat; -1: no such seat */
 	int supervisor;                  /* SOCK_SEQPACKET to the supervisor, non-blocking */
@@ -41,11 +43,13 @@ struct env {
 	void (*on_drain)(struct env *e);   /* no new calls from now on */
 	void (*on_stop)(struct env *e, bool now); /* finish and loop_stop(); default: loop_stop(0) */
 	void (*on_turn)(struct env *e);    /* end of each loop turn, before doorbells are rung */
+	void (*on_notice)(struct env *e, const struct notice *n); /* notices env.c has no use for: RESULT, EVENT */
 	void *context;                     /* the process's own */
 	/* private to env.c */
 	struct ring_end in[SEATS_MAX], out[SEATS_MAX];
 	bool rung[SEATS_MAX];              /* something was pushed this turn */
 	struct loop_source bell, boss;
+	struct image old_config[ENV_OLD_IMAGES], old_routes[ENV_OLD_IMAGES]; /* newest first, still mapped */
 };
 
 enum notice_type {
@@ -78,6 +82,10 @@ int env_run(struct env *e);                /* loop_run; returns the exit code */
 void env_done(struct env *e);
 /* push to another seat's ring; the doorbell is rung once at the end of the turn */
 int env_push(struct env *e, uint32_t seat, uint32_t type, const void *a, size_t na, const void *b, size_t nb);
+/* The configuration of that generation while it is mapped: the current one or one of the ENV_OLD_IMAGES before; else NULL.
+ * What is found stays valid until ENV_OLD_IMAGES more have come. */
+const struct config *env_config(const struct env *e, uint64_t generation);
+const void *env_routes(const struct env *e, uint64_t generation); /* likewise */
 int env_notify(struct env *e, const struct notice *n, int fd); /* to the supervisor; fd -1: none */
 int notice_send(int sock, const struct notice *n, int fd);     /* 0, -EAGAIN, -errno */
 int notice_receive(int sock, struct notice *ret_notice, int *ret_fd); /* 0, -EAGAIN, -ECONNRESET at the end, -errno; fd -1: none */

@@ -25,12 +25,13 @@ struct slot {
 
 static inline void slot_claim(const struct slot *s)
 {
-	commit_u32(&s->generation, s->generation + 1);
+	commit_release_u32(&s->generation, s->generation + 1); /* not before the FREE of the life before */
 	commit_release_u32(&s->state, SLOT_FILLING);
 }
 /* `copies` is the first of two adjacent copies of `size` bytes */
 static inline void slot_commit(const struct slot *s, const void *copies, size_t size, const void *from)
 {
+	cmm_smp_wmb(); /* who sees any of it also sees that the other copy counts by now */
 	commit_bytes((const char *)copies + size * ((s->commit + 1) & 1), from, size);
 	commit_release_u32(&s->commit, s->commit + 1);
 }
@@ -45,4 +46,8 @@ static inline const void *slot_now(const struct slot *s, const void *copies, siz
 /* Another process's view: copies the current copy to `to`. *generation: 0 accepts any and returns the one read.
  * 0, -ENOENT (not live, or another generation) or -EBUSY. */
 int slot_read(const struct slot *s, const void *copies, size_t size, uint32_t *generation, void *to);
+/* For readers that go on to blocks: as slot_read() (seen->generation in and out), and tells which state it read; what was
+ * copied out of its blocks afterwards is whole if the slot is still unchanged then. */
+int slot_read_seen(const struct slot *s, const void *copies, size_t size, struct slot *seen, void *to);
+bool slot_unchanged(const struct slot *s, const struct slot *seen);
 #endif

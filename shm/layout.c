@@ -1,0 +1,168 @@
+#include "shm/layout.h"
+#include "shm/block.h"
+#include "shm/call.h"
+#include "shm/capacity.h"
+#include "shm/counters.h"
+#include "shm/journal.h"
+#include "shm/media.h"
+#include "shm/receive.h"
+#include "shm/ring.h"
+#include "shm/roster.h"
+#include <errno.h>
+
+#define CAPACITY_SPARE 256u /* gateways a reload may add before cells run out */
+#define JOURNAL_SPARE  4096u
+#define KIB	       1024ull
+
+_Static_assert((int)COUNTER_COUNT <= REGION_COUNTERS, "counters must fit the region's head");
+
+uint64_t layout_hash(void)
+{
+	static const uint64_t sizes[] = { REGION_LAYOUT, sizeof(struct region_head), sizeof(struct slot),
+		sizeof(struct call), sizeof(struct call_state), sizeof(struct call_txn), sizeof(struct call_leg),
+		sizeof(struct done), sizeof(struct block_plan), sizeof(struct media_leg), sizeof(struct media_want),
+		sizeof(struct media_flow), sizeof(struct capacity_cell), sizeof(struct journal),
+		sizeof(struct journal_entry), sizeof(struct journal_ack), sizeof(struct receive_batch),
+		sizeof(struct ring), sizeof(struct ring_message), sizeof(struct roster), sizeof(struct addr),
+		AREA_COUNT, SEATS_MAX, COUNTER_COUNT, TEXT_COUNT, BLOCK_CLASSES, RECEIVE_BATCH, END_REASON_COUNT };
+	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a over the values */
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		for (unsigned shift = 0; shift < 64; shift += 8)
+			h = (h ^ (sizes[i] >> shift & 0xff)) * 0x100000001b3ull;
+	return h;
+}
+
+uint64_t layout_front(enum area a)
+{
+	return a == AREA_JOURNAL ? sizeof(struct journal) : 0;
+}
+
+uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
+{
+	enum role from = seat_role(from_seat), to = seat_role(to_seat);
+	if (from_seat == to_seat || from == ROLE_SUPERVISOR || to == ROLE_SUPERVISOR)
+		return 0;
+	if (from == ROLE_CONTROL)
+		return 64 * KIB;
+	if (to == ROLE_CONTROL)
+		return 256 * KIB;
+	return from == ROLE_SIGNALING && to == ROLE_SIGNALING ? 1024 * KIB : 0;
+}
+
+static uint64_t aligned(uint64_t n, uint64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static bool seat_exists(const struct config *c, uint32_t seat)
+{
+	enum role r = seat_role(seat);
+	uint32_t n = r == ROLE_SIGNALING ? c->system.signaling : r == ROLE_MEDIA ? c->system.media : 1;
+	return seat_index(seat) < n;
+}
+
+/* A foreign Call-ID's hash decides whose call it is, so workers get unequal shares. */
+static uint64_t calls_per_worker(const struct config *c)
+{
+	uint64_t n = c->system.signaling;
+	return ((uint64_t)c->system.calls * 5 + 4 * n - 1) / (4 * n) + 64;
+}
+
+static uint64_t legs_per_worker(const struct config *c)
+{
+	uint64_t of_media = (media_pairs(c) + c->system.media - 1) / c->system.media;
+	return (of_media + c->system.signaling - 1) / c->system.signaling * c->system.media;
+}
+
+static uint64_t clamp(uint64_t n, uint64_t low, uint64_t high)
+{
+	return n < low ? low : n > high ? high : n;
+}
+
+/* appends an area; a region that has grown beyond what the header can say is marked by size 0 */
+static void add(struct region_head *h, enum area a, uint64_t n, uint64_t size)
+{
+	if (!n || !h->size)
+		return;
+	if (n > UINT32_MAX) {
+		h->size = 0;
+		return;
+	}
+	h->area[a].at = h->size;
+	h->area[a].n = (uint32_t)n;
+	h->area[a].size = (uint32_t)size;
+	h->size = aligned(h->size + layout_front(a) + n * size, LAYOUT_UNIT);
+}
+
+static void add_signaling(const struct config *c, struct region_head *h)
+{
+	struct block_plan plan;
+	uint64_t calls = calls_per_worker(c);
+	if (calls > INT32_MAX / 2) {
+		h->size = 0;
+		return;
+	}
+	add(h, AREA_CALLS, calls, sizeof(struct call));
+	add(h, AREA_BLOCKS, aligned(block_plan_for((uint32_t)calls, &plan), LAYOUT_UNIT) / LAYOUT_UNIT, LAYOUT_UNIT);
+	add(h, AREA_DONE, clamp(2 * calls, 4096, 65536), sizeof(struct done));
+	add(h, AREA_MEDIA_LEGS, legs_per_worker(c), sizeof(struct media_leg));
+	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
+	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
+	add(h, AREA_RECEIVE, 1, sizeof(struct receive_batch));
+}
+
+static void add_rings(const struct config *c, struct region_head *h)
+{
+	uint64_t start = h->size, at = start;
+	for (uint32_t seat = 0; seat < SEATS_MAX && start; seat++) {
+		uint64_t n = seat_exists(c, seat) ? layout_ring(h->seat, seat) : 0;
+		if (!n)
+			continue;
+		h->ring_at[seat] = at;
+		at += sizeof(struct ring) + n;
+	}
+	add(h, AREA_RINGS, (at - start) / LAYOUT_UNIT, LAYOUT_UNIT);
+}
+
+int region_plan(const struct config *c, enum role role, uint32_t index, struct region_head *ret_head)
+{
+	if (role >= ROLE_COUNT || !c->system.signaling || !c->system.media || c->system.signaling > WORKERS_MAX ||
+		c->system.media > WORKERS_MAX || c->media.port_low > c->media.port_high)
+		return -EINVAL;
+	uint32_t seat = seat_of(role, index);
+	if (seat >= SEATS_MAX || seat_role(seat) != role || seat_index(seat) != index || !seat_exists(c, seat))
+		return -EINVAL;
+	struct region_head h = { .magic = REGION_MAGIC,
+		.layout = REGION_LAYOUT,
+		.role = role,
+		.index = index,
+		.seat = seat,
+		.size = aligned(sizeof h, LAYOUT_UNIT),
+		.layout_hash = layout_hash() };
+	if (role == ROLE_SUPERVISOR)
+		add(&h, AREA_ROSTER, 1, sizeof(struct roster));
+	if (role == ROLE_CDR)
+		add(&h, AREA_ACKS, c->system.signaling, sizeof(struct journal_ack));
+	if (role == ROLE_SIGNALING)
+		add_signaling(c, &h);
+	if (role == ROLE_MEDIA)
+		add(&h, AREA_FLOWS, media_pairs(c), sizeof(struct media_flow));
+	add_rings(c, &h);
+	if (!h.size)
+		return -EOVERFLOW;
+	h.size = aligned(h.size, 4096);
+	*ret_head = h;
+	return 0;
+}
+
+void layout_init(struct region_head *head)
+{
+	char *base = (char *)head;
+	if (head->area[AREA_JOURNAL].at)
+		((struct journal *)(base + head->area[AREA_JOURNAL].at))->capacity = head->area[AREA_JOURNAL].n;
+	if (head->area[AREA_BLOCKS].at)
+		block_plan_for(head->area[AREA_CALLS].n, (struct block_plan *)(base + head->area[AREA_BLOCKS].at));
+	for (uint32_t seat = 0; seat < SEATS_MAX; seat++)
+		if (head->ring_at[seat])
+			((struct ring *)(base + head->ring_at[seat]))->capacity = layout_ring(head->seat, seat);
+}
