@@ -17,8 +17,10 @@ struct addr {
 
 /* "1.2.3.4", "1.2.3.4:5060", "[::1]:5060", "::1", "[::1]"; 0 or -EINVAL (names are not resolved) */
 int addr_parse(struct span text, struct addr *ret_addr);
-/* the same and "/bits" */
+/* the same and "/bits"; the bits behind the mask are cleared, so "/0" is the any address, which addr_in_net matches with all
+ * of its family */
 int addr_parse_net(struct span text, struct addr *ret_addr);
+/* These two write a terminated text and return its length; 0 and "" when it does not fit or the family is none. */
 /* writes address and, when not 0, the port; IPv6 in brackets when a port follows or `brackets`; returns the length */
 size_t addr_format(const struct addr *a, bool brackets, char *buf, size_t cap);
 /* the bare IP, without port or brackets */

@@ -18,7 +18,7 @@ struct loop {
 	bool stop;
 	int exit_code;
 	uint64_t now;      /* ms, CLOCK_MONOTONIC, read once a turn and after the wait */
-	uint64_t late_ms;  /* how late the last due timer was called: the overload signal */
+	uint64_t late_ms;  /* how late due timers were reached, halved each turn without: the overload signal */
 	uint64_t max_wait; /* ms; default 500: the hook runs at least this often */
 	struct wheel wheel;
 	void (*hook)(struct loop *l); /* end of each turn; may be NULL */

@@ -26,7 +26,8 @@ struct wheel {
 	uint64_t used[WHEEL_LEVELS][WHEEL_SLOTS / 64];       /* bit: the slot may hold timers */
 };
 
-void wheel_init(struct wheel *w, uint64_t now_ms);
+void wheel_init(struct wheel *w, uint64_t now_ms); /* a wheel may not be moved or copied afterwards */
+/* a deadline that has passed is called in the next millisecond, never in the same one */
 void wheel_add(struct wheel *w, struct wheel_timer *t, uint64_t deadline_ms, void (*expired)(struct wheel_timer *, uint64_t));
 void wheel_del(struct wheel *w, struct wheel_timer *t); /* nothing to do when not armed */
 void wheel_advance(struct wheel *w, uint64_t now_ms);
