@@ -37,7 +37,7 @@ enum msg_scheme { MSG_SCHEME_OTHER, MSG_SCHEME_SIP, MSG_SCHEME_SIPS, MSG_SCHEME_
 enum msg_transport { MSG_TRANSPORT_NONE, MSG_TRANSPORT_UDP, MSG_TRANSPORT_TCP, MSG_TRANSPORT_TLS, MSG_TRANSPORT_OTHER };
 
 /* RFC 3261 section 19.1, RFC 3966. `user` is unescaped and, for tel, the number without visual separators;
- * it points into `user_text`, so do not copy the struct: uri_copy(). Longer users are an error (-EBADMSG). */
+ * taken by uri_user(). Longer users are an error (-EBADMSG). */
 struct msg_uri {
 	enum msg_scheme scheme;
 	bool has_user;
@@ -95,7 +95,7 @@ struct msg {
 
 	struct span call_id;
 	uint32_t cseq;
-	struct span cseq_method;
+	struct span cseq_method, cseq_value; /* cseq_value: the whole header value */
 	struct msg_address from, to;
 	struct msg_via via;          /* the topmost one */
 	uint32_t n_vias;             /* every Via value in order; one value each, however they were spread over lines */
@@ -143,16 +143,16 @@ struct msg_parser *msg_parser_free(struct msg_parser *p); /* returns NULL */
  * -ENODATA   a keep-alive (only white space, or at most four bytes): to be ignored. *ret_msg is not touched
  * -EBADMSG   not SIP, or malformed; *ret_error is a static text; what could be read is in *ret_msg
  * -EMSGSIZE  over a limit; the same; answer 513 (414 when `uri` is over its limit: *ret_msg.uri.n tells)
- * A response with either error is to be dropped. */
+ * -EPROTONOSUPPORT  a request of another SIP version; answer 505
+ * The error that came first is told. A response with any of them is to be dropped. */
 int msg_parse(struct msg_parser *p, const char *data, size_t n, struct msg *ret_msg, const char **ret_error);
 
 /* a SIP, SIPS or tel URI; other schemes are read as far as the scheme. 0 or -EBADMSG */
-int uri_parse(struct msg_parser *p, struct span text, struct msg_uri *ret_uri);
-void uri_copy(struct msg_uri *to, const struct msg_uri *from);
+int uri_parse(struct span text, struct msg_uri *ret_uri);
 /* where a URI points when its host is a literal IP: port or its default (5060, 5061 for sips/tls). 0 or -ENXIO (a name, tel) */
 int uri_addr(const struct msg_uri *uri, struct addr *ret_addr);
 /* the URI of a name-addr or addr-spec ("\"A\" <sip:a@b>;tag=1"), parsed. 0 or -EBADMSG */
-int address_parse(struct msg_parser *p, struct span value, struct msg_address *ret_address);
+int address_parse(struct span value, struct msg_address *ret_address);
 
 bool msg_has_option(const struct msg_options *list, struct span option); /* any case */
 bool msg_type_is(const struct msg *m, struct span media_type);           /* any case: SPAN("application/sdp") */

@@ -63,9 +63,10 @@ struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t version;
 	struct addr address;   /* ours, into o= and, when relayed, c=; port not used */
-	bool relayed;          /* c=, m= ports and a=rtcp become ours, ICE goes; else only o= is ours and unset ports stay */
-	bool keep_ports;       /* relayed false and this true: m= lines stay as they are. Ignored when relayed */
-	uint16_t port[SDP_MEDIA];      /* of each m= line; 0: the line is refused (its port becomes 0) */
+	bool relayed;          /* c=, m= ports and a=rtcp become ours, ICE goes; else o= alone is ours and the rest stays.
+	                        * c= 0.0.0.0 stays in any case: it means hold, not an address */
+	uint16_t port[SDP_MEDIA];      /* relayed: of each m= line; 0: the line is refused (its port becomes 0). A line whose
+	                                * port is 0 already stays so */
 	uint16_t rtcp_port[SDP_MEDIA]; /* 0: port + 1, needs no a=rtcp line */
 };
 
