@@ -1,0 +1,159 @@
+#include "media-proxy/packet.h"
+#include "media-proxy/flow.h"
+#include "media-proxy/latch.h"
+
+/* a packet as it was read; `rtp` and `stats` only for RTP */
+struct reading {
+	bool second;     /* came to the odd port of the pair */
+	bool rtcp;       /* by port or by packet type */
+	bool bad;        /* not what the leg's kind asks for */
+	bool continuous; /* carries on the stream of the leg */
+	struct rtp rtp;
+	struct rtp_stats stats;
+};
+
+static void count_drop(const struct media_flow *f, const uint64_t *counter)
+{
+	flow_begin(f);
+	stat_add(counter, 1);
+	flow_end(f);
+}
+
+static void read_packet(const struct pair *p, const struct packet *k, struct reading *ret)
+{
+	*ret = (struct reading){ .second = k->port & 1 };
+	if (p->want.kind != MEDIA_RTP) {
+		ret->rtcp = ret->second;
+		return;
+	}
+	flow_load(p->flow, &ret->stats);
+	ret->stats.clock_rate = p->want.clock_rate ? p->want.clock_rate : 8000;
+	ret->stats.bad_seq = p->bad_seq;
+	ret->stats.timestamp = p->timestamp;
+	ret->rtcp = ret->second || rtp_is_rtcp(k->data, k->n);
+	if (ret->rtcp) {
+		uint32_t ssrc;
+		ret->bad = rtcp_parse(k->data, k->n, &ssrc) < 0;
+		ret->continuous = !ret->bad && ret->stats.received && ssrc == ret->stats.ssrc;
+	} else {
+		ret->bad = rtp_parse(k->data, k->n, &ret->rtp) < 0;
+		ret->continuous = !ret->bad && rtp_continues(&ret->stats, &ret->rtp);
+	}
+}
+
+static uint64_t since(uint64_t now, uint64_t then) { return now > then ? now - then : 0; }
+
+static enum latch_verdict judge(const struct pair *p, const struct packet *k, const struct reading *r)
+{
+	const struct media_flow *f = p->flow;
+	struct latch l = {
+		.signalled = r->second ? &p->want.remote_rtcp : &p->want.remote_rtp,
+		.signal = &p->want.signal,
+		.age_ms = since(k->now_ns / 1000000, r->second ? p->rtcp_latched_ms : f->latched_ms),
+		.mode = p->want.latch,
+		.behind_nat = p->want.behind_nat,
+		.continuous = r->continuous,
+	};
+	if (r->second)
+		l.latched = f->rtcp.family ? &f->rtcp : NULL;
+	else
+		l.latched = f->latched ? &f->rtp : NULL;
+	return latch_decide(&l, &k->source);
+}
+
+static void take_source(struct pair *p, const struct packet *k, const struct reading *r, enum latch_verdict v)
+{
+	uint64_t ms = k->now_ns / 1000000;
+	if (v == SOURCE_KNOWN)
+		return;
+	if (!r->second) {
+		flow_latch(p->flow, &k->source, v == SOURCE_FIRST ? ms : 0);
+		return;
+	}
+	flow_latch_rtcp(p->flow, &k->source);
+	if (v == SOURCE_FIRST)
+		p->rtcp_latched_ms = ms;
+}
+
+/* On hold the sequence goes on being followed, so that what is dropped is not taken for lost. */
+static bool count_accepted(struct pair *p, const struct packet *k, struct reading *r)
+{
+	const struct media_flow *f = p->flow;
+	bool held = !p->want.receive && !r->rtcp;
+	uint64_t ms = k->now_ns / 1000000;
+	flow_begin(f);
+	if (r->rtcp) {
+		stat_add(&f->rtcp_packets, 1);
+	} else if (p->want.kind == MEDIA_RTP) {
+		rtp_count(&r->stats, &r->rtp, k->now_ns);
+		flow_store(f, &r->stats);
+		commit_u32(&f->payload_type, r->rtp.payload_type);
+		p->bad_seq = r->stats.bad_seq;
+		p->timestamp = r->stats.timestamp;
+	}
+	if (held) {
+		stat_add(&f->dropped_hold, 1);
+	} else if (!r->rtcp) {
+		if (!f->first_ms)
+			stat_set(&f->first_ms, ms);
+		stat_set(&f->last_ms, ms);
+		stat_add(&f->packets, 1);
+		stat_add(&f->bytes, k->n);
+	}
+	flow_end(f);
+	return !held;
+}
+
+/* Where packets to the remote of `p` go: what was latched, else what was signalled. RTCP shares the RTP port with mux. */
+static bool depart(const struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret)
+{
+	const struct media_want *w = &p->want;
+	const struct media_flow *f = p->flow;
+	bool second = rtcp && !w->mux, latched = second ? f->rtcp.family != 0 : f->latched != 0;
+	if (latched && w->latch != LATCH_OFF)
+		ret->to = second ? f->rtcp : f->rtp;
+	else
+		ret->to = second ? w->remote_rtcp : w->remote_rtp;
+	ret->address = w->local;
+	ret->from = t->address[w->local];
+	ret->from.port = (uint16_t)(t->low + 2 * number + second);
+	ret->dscp = w->dscp;
+	return ret->to.family == ret->from.family && ret->to.port && !addr_is_any(&ret->to);
+}
+
+static bool forward(struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret_departure)
+{
+	/* the other leg must mean us too: a leg that was given up may still name a pair that has another call by now */
+	struct pair *peer = pair_get(t, p->want.peer);
+	if (!peer || peer->want.peer != number || !depart(t, p->want.peer, peer, rtcp, ret_departure)) {
+		count_drop(p->flow, &p->flow->dropped_unready);
+		return false;
+	}
+	if (rtcp)
+		return true;
+	if (!peer->want.send) {
+		count_drop(p->flow, &p->flow->dropped_hold);
+		return false;
+	}
+	flow_begin(peer->flow);
+	stat_add(&peer->flow->sent, 1);
+	flow_end(peer->flow);
+	return true;
+}
+
+bool packet_route(struct pair_table *t, const struct packet *k, struct departure *ret_departure)
+{
+	uint32_t number = pair_of_port(t, k->port);
+	struct pair *p = pair_get(t, number);
+	if (!p || p->want.local != k->address)
+		return false;
+	struct reading r;
+	read_packet(p, k, &r);
+	enum latch_verdict v = judge(p, k, &r);
+	if (v == SOURCE_REFUSED || r.bad) {
+		count_drop(p->flow, v == SOURCE_REFUSED ? &p->flow->dropped_source : &p->flow->dropped_bad);
+		return false;
+	}
+	take_source(p, k, &r, v);
+	return count_accepted(p, k, &r) && forward(t, number, p, r.rtcp, ret_departure);
+}
