@@ -291,7 +291,7 @@ int sdp_read(struct span body, struct sdp *ret_sdp)
 		int r = 0;
 		number++;
 		if (number == 1)
-			r = line.n >= 3 && memcmp(line.p, "v=0", 3) == 0 ? 0 : -EBADMSG;
+			r = span_eq(trim(line), SPAN("v=0")) ? 0 : -EBADMSG;
 		else if (line.n)
 			r = read_line(s, line);
 		if (r < 0) {
@@ -361,8 +361,6 @@ static void put_media(const struct sdp *s, const struct sdp_rewrite *r, uint32_t
 	out_span(o, m->proto);
 	out_char(o, ' ');
 	put_line(o, m->formats);
-	if (!s->has_connection && !m->has_connection)
-		put_connection(o, &r->address);
 }
 
 /* what may only follow the c= and b= lines: goes to the end of the section */
@@ -424,8 +422,11 @@ static void write_relayed(const struct sdp *s, const struct sdp_rewrite *r, stru
 		case 'm':
 			if (media)
 				end_media(s, r, media - 1, o);
-			put_media(s, r, media++, o);
+			put_media(s, r, media, o);
 			connection = false;
+			if (!s->has_connection && !s->media[media].has_connection)
+				put_connection(o, &r->address);
+			media++;
 			break;
 		case 'a':
 			if (!is_dropped(trim(skip(line, 2))))
@@ -442,12 +443,16 @@ static void write_relayed(const struct sdp *s, const struct sdp_rewrite *r, stru
 static void write_through(const struct sdp *s, const struct sdp_rewrite *r, struct out *o)
 {
 	struct span rest = s->body;
+	uint32_t media = 0;
 	while (rest.n) {
 		struct span line = take_line(&rest);
 		if (line.n == 0)
 			continue;
+		uint32_t i = line.p[0] == 'm' ? media++ : 0;
 		if (line.p[0] == 'o')
 			put_origin(r, o);
+		else if (line.p[0] == 'm' && !r->keep_ports && is_refused(s, r, i))
+			put_media(s, r, i, o);
 		else
 			put_line(o, line);
 	}

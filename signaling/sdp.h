@@ -65,8 +65,9 @@ struct sdp_rewrite {
 	struct addr address;   /* ours, into o= and, when relayed, c=; port not used */
 	bool relayed;          /* c=, m= ports and a=rtcp become ours, ICE goes; else o= alone is ours and the rest stays.
 	                        * c= 0.0.0.0 stays in any case: it means hold, not an address */
-	uint16_t port[SDP_MEDIA];      /* relayed: of each m= line; 0: the line is refused (its port becomes 0). A line whose
-	                                * port is 0 already stays so */
+	bool keep_ports;       /* not relayed: `port` does not matter, no line is refused */
+	uint16_t port[SDP_MEDIA];      /* of each m= line; 0: the line is refused (its port becomes 0). A line whose port is 0
+	                                * already stays so. Not relayed: others than 0 leave the line as it is */
 	uint16_t rtcp_port[SDP_MEDIA]; /* 0: port + 1, needs no a=rtcp line */
 };
 
