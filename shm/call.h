@@ -200,7 +200,7 @@ struct done {
 };
 
 /* For readers in other processes: the state and the block of its texts, together. *generation as in slot_read(). ret_text
- * has room for CALL_TEXT_MAX bytes, aligned to 8; texts of a damaged record come out as not set. 0, -ENOENT or -EBUSY. */
+ * has room for CALL_TEXT_MAX bytes; texts of a damaged record come out as not set. 0, -ENOENT or -EBUSY. */
 #define CALL_TEXT_MAX 66560u
 struct block_plan;
 int call_read(const struct call *c, const struct block_plan *plan, uint32_t *generation, struct call_state *ret_state,

@@ -7,16 +7,21 @@
 #include <urcu/arch.h>
 #include <urcu/system.h>
 
-/* `from` is aligned to 8 bytes; all of the copy is read before any later load */
+/* all of the copy is read before any later load */
 __attribute__((no_sanitize("thread"))) static inline void copy_racing(void *to, const void *from, size_t n)
 {
-	const uint64_t *f = from;
-	uint64_t *t = to;
-	for (; n >= 8; n -= 8)
-		*t++ = CMM_LOAD_SHARED(*f++);
-	const uint8_t *fb = (const uint8_t *)f;
-	for (uint8_t *tb = (uint8_t *)t; n; n--)
-		*tb++ = CMM_LOAD_SHARED(*fb++);
+	char *t = to;
+	const char *f = from;
+	uintptr_t both = (uintptr_t)to | (uintptr_t)from;
+	size_t i = 0;
+	if (both % 8 == 0)
+		for (; i + 8 <= n; i += 8)
+			*(uint64_t *)(void *)(t + i) = CMM_LOAD_SHARED(*(const uint64_t *)(const void *)(f + i));
+	if (both % 4 == 0)
+		for (; i + 4 <= n; i += 4)
+			*(uint32_t *)(void *)(t + i) = CMM_LOAD_SHARED(*(const uint32_t *)(const void *)(f + i));
+	for (; i < n; i++)
+		t[i] = CMM_LOAD_SHARED(f[i]);
 	cmm_smp_rmb();
 }
 #endif
