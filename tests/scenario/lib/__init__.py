@@ -1,0 +1,40 @@
+"""Helpers of the scenarios; what each part does is said in its own file."""
+from lib.agent import Agent, Dialog, Unexpected
+from lib.context import Context, Skip
+from lib.load import SIPP, Load
+from lib.sip import Broken, Message, compose, sdp, token
+from lib.switch import ROOT, SLOW, Control, Refused, Switch, program, session_pids, wait_for
+
+
+def equal(got, wanted, what=""):
+    assert got == wanted, f"{what or 'value'}: {got!r} instead of {wanted!r}"
+
+
+def check(ok, what):
+    assert ok, what
+
+
+def alone(f):
+    """Marks a case that measures or loads: nothing else runs beside it."""
+    f.alone = True
+    return f
+
+
+def release_only(f):
+    """Marks a case that judges times or sizes: left out under a sanitizer."""
+    f.release_only = True
+    return f
+
+
+def long_only(f):
+    """Marks a case that only --long runs."""
+    f.long_only = True
+    return f
+
+
+def limit(seconds):
+    """How long the case may take (default 60 s)."""
+    def mark(f):
+        f.limit = seconds
+        return f
+    return mark
