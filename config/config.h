@@ -219,8 +219,12 @@ struct config {
 		struct cfg_list listen; /* struct cfg_listen */
 		struct cfg_text advertise, realm, user_agent, local_domain;
 		struct cfg_text nat_keep_alive; /* SS_SIP_NAT_KEEP_ALIVE_MESSAGE; empty: off */
-		bool digest_md5, digest_sha256;
+		bool digest_md5, digest_sha256, digest_sha256_first; /* algorithms offered; which one first */
 		uint32_t max_message, max_headers, max_uri, max_sdp, max_media_lines;
+		struct {
+			struct cfg_text certificate, key, ca; /* absolute paths */
+			bool verify;
+		} tls;
 	} sip;
 	struct {
 		struct cfg_list addresses; /* struct addr, port 0 */
@@ -296,6 +300,13 @@ const char *config_errors_text(const struct config_errors *e, size_t i);
 /* Reads FILE and what it includes. 0 with a malloc'ed image of *ret_size bytes (caller frees), or -EINVAL with all
  * errors in `errors`, or another negative errno when FILE cannot be read (also said in `errors`). */
 int config_compile(const char *file, struct config_errors *errors, struct config **ret_config, size_t *ret_size);
+struct config_source {
+	const char *name;
+	const char *text; /* NULL: `name` is read */
+	size_t n;
+	bool sealed; /* neither other files nor the environment may be read: no include, no {file:} or {env:} */
+};
+int config_compile_source(const struct config_source *source, struct config_errors *errors, struct config **ret_config, size_t *ret_size);
 /* the same from text; `name` stands for the file in messages and relative paths (fuzzing, tests) */
 int config_compile_text(const char *name, const char *text, size_t n, struct config_errors *errors, struct config **ret_config, size_t *ret_size);
 
