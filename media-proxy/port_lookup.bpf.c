@@ -19,14 +19,31 @@ struct {
 	__type(value, __u64);
 } sockets SEC(".maps");
 
-static __always_inline int is_local(const struct bpf_sk_lookup *c, __u32 a)
+/* a field of the context by an access of its own: the verifier refuses a computed pointer into it */
+#define FIELD(c, f) (*(const volatile __u32 *)&(c)->f)
+
+struct local {
+	__u32 family, ip[4];
+};
+
+static __always_inline void read_local(const struct bpf_sk_lookup *c, struct local *l)
 {
-	if (c->family != family[a])
+	l->family = FIELD(c, family);
+	if (l->family == INET) {
+		l->ip[0] = FIELD(c, local_ip4);
+		return;
+	}
+	l->ip[0] = FIELD(c, local_ip6[0]);
+	l->ip[1] = FIELD(c, local_ip6[1]);
+	l->ip[2] = FIELD(c, local_ip6[2]);
+	l->ip[3] = FIELD(c, local_ip6[3]);
+}
+
+static __always_inline int is_ours(const struct local *l, __u32 a)
+{
+	if (l->family != family[a] || l->ip[0] != ip[a][0])
 		return 0;
-	if (c->family == INET)
-		return c->local_ip4 == ip[a][0];
-	return c->local_ip6[0] == ip[a][0] && c->local_ip6[1] == ip[a][1] && c->local_ip6[2] == ip[a][2] &&
-		c->local_ip6[3] == ip[a][3];
+	return l->family == INET || (l->ip[1] == ip[a][1] && l->ip[2] == ip[a][2] && l->ip[3] == ip[a][3]);
 }
 
 SEC("sk_lookup")
@@ -35,8 +52,10 @@ int port_lookup(struct bpf_sk_lookup *c)
 	__u32 port = c->local_port;
 	if (c->protocol != IPPROTO_UDP || port < low || port > high || !workers)
 		return SK_PASS;
+	struct local l = { 0 };
+	read_local(c, &l);
 	for (__u32 a = 0; a < ADDRESSES && a < n_addresses; a++) {
-		if (!is_local(c, a))
+		if (!is_ours(&l, a))
 			continue;
 		__u32 key = a * WORKERS + (port - low) / 2 % workers;
 		struct bpf_sock *s = bpf_map_lookup_elem(&sockets, &key);

@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 {
 	static const struct rig_plan plan = { .addresses = { RELAY4, "::1" }, .low = LOW, .high = LOW + 99, .signaling = 2, .media = 2 };
 	bool lookup = argc > 1 && strcmp(argv[1], "lookup") == 0;
-	log_init("check_relay", LOG_TEXT, LOG_WARNING, STDERR_FILENO);
+	log_init("check_relay", LOG_TEXT, LOG_INFO, STDERR_FILENO);
 	bool own = rig_namespace(1500);
 	if (lookup && !own) {
 		printf("skipped: the look-up program needs the right to make a network namespace\n");
