@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An RTP endpoint that proves audio: it plays a tone as G.711 A-law, records what it receives, and says which tone that was.
 
-    tone.py --bind 127.0.0.1:6000 --to-file callee.addr --play 425 --expect 1000 --seconds 5
+    tone.py --bind 127.0.0.1:24000 --to-file callee.addr --play 425 --expect 1000 --seconds 5
 
 --to-file: a file in which "ADDRESS PORT" appears once signalling knows where to send (sipp writes it). Prints one JSON object;
 exit status 0 when the expected tone was heard, 1 when not.
