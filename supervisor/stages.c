@@ -1,0 +1,182 @@
+/* Starting and stopping in order. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/service.h"
+#include "supervisor/supervisor.h"
+#include <signal.h>
+
+#define KILL_AFTER_MS     5000u  /* a process told to end at once that has not */
+#define KILL_CDR_AFTER_MS 10000u /* it may wait for the disk */
+
+static bool belongs(enum stage stage, enum role role)
+{
+	switch (stage) {
+	case STAGE_BASE:
+		return role == ROLE_CDR || role == ROLE_ROUTING || role == ROLE_MEDIA;
+	case STAGE_SIGNALING:
+	case STAGE_STOP_CALLS:
+		return role == ROLE_SIGNALING;
+	case STAGE_CONTROL:
+	case STAGE_STOP_CONTROL:
+		return role == ROLE_CONTROL;
+	case STAGE_STOP_MEDIA:
+		return role == ROLE_MEDIA || role == ROLE_ROUTING;
+	case STAGE_STOP_CDR:
+		return role == ROLE_CDR;
+	default:
+		return false;
+	}
+}
+
+/* the next seat after `c` that takes part in the stage; NULL: none. FOR each: c = NULL first */
+static struct child *next(struct supervisor *s, enum stage stage, struct child *c)
+{
+	for (uint32_t seat = c ? c->seat + 1 : 0; seat < SEATS_MAX; seat++)
+		if (s->child[seat].s && belongs(stage, seat_role(seat)))
+			return &s->child[seat];
+	return NULL;
+}
+
+/* --- starting ---------------------------------------------------------------------------------------------------- */
+
+static void start_stage(struct supervisor *s, enum stage stage)
+{
+	s->stage = stage;
+	for (struct child *c = next(s, stage, NULL); c; c = next(s, stage, c))
+		watch_start(s, c);
+}
+
+static bool in_service(struct supervisor *s)
+{
+	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c))
+		if (!c->ready_ms)
+			return false;
+	return s->env.routes.p != NULL;
+}
+
+static void running(struct supervisor *s)
+{
+	const struct config *c = config_now(s);
+	s->stage = STAGE_RUNNING;
+	supervisor_state(s, SYSTEM_RUNNING);
+	log_info("running: %u signaling and %u media workers, steering by %s, relay by %s", c->system.signaling, c->system.media,
+		s->roster->steering == STEERING_KERNEL ? "kernel" : "ring",
+		s->roster->relay == RELAY_SK_LOOKUP ? "one socket per worker" : "one socket per port");
+	service_ready();
+	service_status("running");
+}
+
+void stages_begin(struct supervisor *s)
+{
+	start_stage(s, STAGE_BASE);
+}
+
+/* --- stopping ---------------------------------------------------------------------------------------------------- */
+
+static void end_stage(struct supervisor *s, bool now)
+{
+	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c))
+		child_tell(c, NOTICE_STOP, now);
+}
+
+static void too_late(struct wheel_timer *t, uint64_t now);
+
+static void arm(struct supervisor *s, uint64_t ms)
+{
+	wheel_add(&s->loop.wheel, &s->deadline, clock_ms() + ms, too_late);
+}
+
+static void kill_stage(struct supervisor *s)
+{
+	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c)) {
+		if (c->pid > 0)
+			log_warning("%s (pid %d) has not ended in time and is killed", role_name(seat_role(c->seat)), c->pid);
+		c->wanted = true;
+		child_kill(c, SIGKILL);
+	}
+}
+
+static void too_late(struct wheel_timer *t, uint64_t now)
+{
+	struct supervisor *s = OWNER(t, struct supervisor, deadline);
+	(void)now;
+	if (s->stage == STAGE_STOP_CALLS && !s->now) {
+		log_info("drain_timeout is over: the remaining calls are ended");
+		s->now = true;
+		end_stage(s, true);
+		arm(s, KILL_AFTER_MS);
+		return;
+	}
+	kill_stage(s);
+	arm(s, KILL_AFTER_MS);
+	stages_advance(s);
+}
+
+static void stop_stage(struct supervisor *s, enum stage stage)
+{
+	s->stage = stage;
+	for (struct child *c = next(s, stage, NULL); c; c = next(s, stage, c)) {
+		if (c->pid > 0)
+			continue;
+		wheel_del(&s->loop.wheel, &c->delay);
+		/* one that waits for its next start: calls and records still need its successor, the others are just left out */
+		if (stage != STAGE_STOP_CDR && stage != STAGE_STOP_CALLS)
+			c->done = true;
+		else if (!c->done && c->started_ms && !s->failed)
+			watch_start(s, c);
+		else
+			c->done = true;
+	}
+	end_stage(s, s->now);
+	arm(s, stage == STAGE_STOP_CALLS && !s->now ? config_now(s)->system.drain_timeout :
+						      stage == STAGE_STOP_CDR ? KILL_CDR_AFTER_MS : KILL_AFTER_MS);
+}
+
+static bool stage_gone(struct supervisor *s)
+{
+	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c))
+		if (c->pid > 0 || !c->done)
+			return false;
+	return true;
+}
+
+void stages_stop(struct supervisor *s, bool now)
+{
+	if (s->stage >= STAGE_STOP_CALLS && (s->now || !now))
+		return;
+	s->now = now;
+	if (s->stage > STAGE_STOP_CALLS) /* calls are over already */
+		return;
+	if (s->stage == STAGE_STOP_CALLS) {
+		log_info("stopping at once: the remaining calls are ended");
+		end_stage(s, true);
+		arm(s, KILL_AFTER_MS);
+		return;
+	}
+	log_info(now ? "stopping at once" : "stopping: no new calls, the running ones have %u s",
+		config_now(s)->system.drain_timeout / 1000);
+	supervisor_state(s, SYSTEM_DRAINING);
+	service_stopping();
+	service_status("stopping");
+	stop_stage(s, STAGE_STOP_CALLS);
+	stages_advance(s);
+}
+
+void stages_advance(struct supervisor *s)
+{
+	if (s->stage < STAGE_RUNNING && in_service(s)) {
+		if (s->stage == STAGE_CONTROL)
+			running(s);
+		else
+			start_stage(s, s->stage + 1);
+	}
+	while (s->stage >= STAGE_STOP_CALLS && s->stage < STAGE_OVER && stage_gone(s)) {
+		if (s->stage + 1 < STAGE_OVER) {
+			stop_stage(s, s->stage + 1);
+			continue;
+		}
+		s->stage = STAGE_OVER;
+		wheel_del(&s->loop.wheel, &s->deadline);
+		loop_stop(&s->loop, s->failed ? 1 : 0);
+	}
+}
