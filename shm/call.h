@@ -126,6 +126,7 @@ struct call_txn {
 #define TXN_ABANDONED     2u /* client INVITE of an attempt that was switched away: a 2xx gets ACK and BYE */
 #define TXN_RELIABLE      4u /* over TCP or TLS: not resent */
 #define TXN_CANCELLED     8u /* CANCEL has been sent */
+#define TXN_ACK_WAITS    16u /* client INVITE: answered with an offer; its ACK follows when the other side's brings the answer */
 
 struct call_leg {
 	uint32_t cseq_local;   /* last used by us */

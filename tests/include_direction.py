@@ -19,9 +19,9 @@ routing     -> base, config, shm, tables
 registrar   -> base, config, shm
 cdr         -> base, config, shm
 ctl         -> base, config, shm, tables
-supervisor  -> all of the above, but of a worker folder only its worker.h
+supervisor  -> all of the above, but of a worker folder only its worker.h, and steer.h and sockets.h: it opens the sockets
 """
-SUPERVISOR = "all of the above, but of a worker folder only its worker.h"
+SUPERVISOR = "all of the above, but of a worker folder only its worker.h, and steer.h and sockets.h: it opens the sockets"
 WORKERS = {"signaling", "media-proxy", "routing", "registrar", "cdr", "ctl"}
 GENERATED = {"tandem-config.h"}
 
@@ -67,8 +67,8 @@ def refusal(rules, path, kind, include):
     if other not in rules:
         return "no folder of the project"
     if rules[folder] == SUPERVISOR:
-        if other in WORKERS and include != other + "/worker.h":
-            return "the supervisor knows only worker.h of a worker"
+        if other in WORKERS and include.split("/")[1] not in ("worker.h", "steer.h", "sockets.h"):
+            return "the supervisor knows only worker.h, steer.h and sockets.h of a worker"
         return None
     return None if other in rules[folder] else f"{folder} may not include {other}"
 

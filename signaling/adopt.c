@@ -1,0 +1,190 @@
+/* A worker's start: everything private is derived from what lies in its region, whether that is empty or full of a dead
+ * predecessor's calls. Idempotent: dying here and starting again gives the same. */
+#include "signaling/call.h"
+#include "signaling/capacity.h"
+#include "signaling/media_pool.h"
+#include "signaling/transport.h"
+#include "base/log.h"
+#include <errno.h>
+#include <stdlib.h>
+
+static int make_private(struct sig *g)
+{
+	g->free_call = calloc(g->n_calls, sizeof *g->free_call);
+	g->timer = calloc(g->n_calls, sizeof *g->timer);
+	if (!g->free_call || !g->timer || index_init(&g->txns, g->n_calls * CALL_TXNS) < 0 || index_init(&g->merges, g->n_calls) < 0 ||
+	    index_init(&g->dones, g->n_done) < 0 || media_pool_init(g) < 0)
+		return -ENOMEM;
+	return blocks_begin(&g->blocks, &g->env->region[g->env->seat]);
+}
+
+static void mark_blocks(struct sig *g, const struct call_state *s)
+{
+	uint32_t bad = 0;
+	if (s->text)
+		bad += blocks_mark(&g->blocks, s->text) < 0;
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		if (s->txn[i].state == TXN_FREE)
+			continue;
+		if (s->txn[i].message)
+			bad += blocks_mark(&g->blocks, s->txn[i].message) < 0;
+		if (s->txn[i].request)
+			bad += blocks_mark(&g->blocks, s->txn[i].request) < 0;
+	}
+	if (bad)
+		log_error("adoption: a call refers to %u blocks that are not its own", bad);
+}
+
+static void mark_media(struct sig *g, const struct call_state *s, uint8_t *used)
+{
+	for (int leg = 0; leg < 2; leg++)
+		for (uint32_t i = 0; i < CALL_STREAMS; i++) {
+			uint32_t slot = s->leg[leg].media[i] ? pair_slot(g->c, s->leg[leg].media[i] - 1) : UINT32_MAX;
+			if (slot < g->n_legs)
+				used[slot] = 1;
+		}
+}
+
+static void count_capacity(struct sig *g, const struct call *call, const struct call_state *s)
+{
+	const struct config *c = g->c;
+	capacity_take_line(g, cell_system(), CONFIG_NONE);
+	if (call->ingress < c->mapping_gateways.n)
+		capacity_take_line(g, cell_mapping(c, call->ingress), CONFIG_NONE);
+	if (!s->attempt || s->gateway >= c->routing_gateways.n)
+		return;
+	capacity_take_line(g, cell_routing(c, s->gateway), CONFIG_NONE);
+	uint32_t group = cfg_routing(c, s->gateway)->group;
+	if (group < c->groups.n)
+		capacity_take_line(g, cell_group(c, group), CONFIG_NONE);
+}
+
+static void adopt_call(struct sig *g, uint32_t slot, uint8_t *used)
+{
+	const struct call *call = &g->calls[slot];
+	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
+	mark_blocks(g, s);
+	for (uint32_t i = 0; i < CALL_TXNS; i++)
+		if (s->txn[i].state != TXN_FREE && s->txn[i].server)
+			index_add(&g->txns, slot * CALL_TXNS + i, s->txn[i].key);
+	if (s->journal > g->journal->tail) /* written and named, not published */
+		commit_release_u64(&g->journal->tail, s->journal);
+	g->live++;
+	if (s->phase == CALL_ENDING)
+		return;
+	mark_media(g, s, used);
+	count_capacity(g, call, s);
+	g->reserved++;
+}
+
+static void adopt_dones(struct sig *g, uint64_t now)
+{
+	uint64_t newest = 0;
+	for (uint32_t i = 0; i < g->n_done; i++) {
+		const struct done *d = &g->done[i];
+		if (!d->key || d->end_ms <= now)
+			continue;
+		index_add(&g->dones, i, d->key);
+		if (d->end_ms >= newest) { /* the circle goes on behind the newest */
+			newest = d->end_ms;
+			g->next_done = i + 1 == g->n_done ? 0 : i + 1;
+		}
+	}
+}
+
+int adopt(struct sig *g)
+{
+	uint64_t now = clock_ms();
+	uint8_t *used = calloc(g->n_legs + 1, 1);
+	int r = used ? make_private(g) : -ENOMEM;
+	if (r < 0) {
+		free(used);
+		return r;
+	}
+	capacity_clear(g);
+	for (uint32_t i = 0; i < g->n_calls; i++) {
+		const struct slot *s = &g->calls[i].slot;
+		if (s->state == SLOT_FILLING)
+			slot_free(s);
+		else if (s->state != SLOT_FREE)
+			adopt_call(g, i, used);
+	}
+	for (uint32_t i = g->n_calls; i-- > 0;)
+		if (g->calls[i].slot.state == SLOT_FREE)
+			g->free_call[g->n_free_call++] = i;
+	blocks_open(&g->blocks);
+	media_pool_adopt(g, used);
+	free(used);
+	adopt_dones(g, now);
+	return 0;
+}
+
+/* texts of the INVITE's dialog in progress; repeated ones are merged requests (call_setup.c) */
+static void add_merge(struct sig *g, const struct work *w)
+{
+	struct span from = work_text(w, TEXT_IN_FROM);
+	struct msg_address a;
+	if (w->s.phase == CALL_SETUP && address_parse(from, &a) == 0)
+		index_add(&g->merges, w->slot, key_merge(g, work_text(w, TEXT_IN_CALL_ID), a.tag, w->s.leg[LEG_CALLER].cseq_remote));
+}
+
+void adopt_resend(struct sig *g)
+{
+	uint64_t now = clock_ms();
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < g->n_calls; i++) {
+		const struct slot *s = &g->calls[i].slot;
+		struct work w;
+		if (s->state < SLOT_LIVE)
+			continue;
+		work_open(&w, g, i, now);
+		for (uint32_t t = 0; t < CALL_TXNS; t++)
+			if (w.s.txn[t].state != TXN_FREE && w.s.txn[t].message && (int32_t)(w.s.txn[t].message_commit - s->sent) > 0)
+				w.send |= 1u << t;
+		w.s.recovered = 1;
+		add_merge(g, &w);
+		work_commit(&w); /* also arms its timer, and frees a call that was over */
+		n++;
+	}
+	if (!n)
+		return;
+	count_add(g->head, COUNT_ADOPTED, n);
+	log_warning("adopted %u calls", n);
+}
+
+static uint32_t find_mapping(const struct config *c, struct span id)
+{
+	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
+		if (span_eq(cfg_span(c, cfg_mapping(c, i)->id), id))
+			return i;
+	return CONFIG_NONE;
+}
+
+static uint32_t find_routing(const struct config *c, struct span id)
+{
+	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
+		if (span_eq(cfg_span(c, cfg_routing(c, i)->id), id))
+			return i;
+	return UINT16_MAX;
+}
+
+/* After a reload the numbers of gateways mean others: running calls find theirs by name, capacity is counted anew. */
+void adopt_renumber(struct sig *g)
+{
+	capacity_clear(g);
+	for (uint32_t i = 0; i < g->n_calls; i++) {
+		struct work w;
+		if (g->calls[i].slot.state < SLOT_LIVE)
+			continue;
+		work_open(&w, g, i, clock_ms());
+		if (w.s.phase == CALL_ENDING) {
+			stat_set(&g->head->working_on, 0);
+			continue;
+		}
+		commit_u32(&w.call->ingress, find_mapping(g->c, work_text(&w, TEXT_INGRESS)));
+		if (w.s.attempt)
+			w.s.gateway = (uint16_t)find_routing(g->c, work_text(&w, TEXT_EGRESS));
+		count_capacity(g, w.call, &w.s);
+		work_commit(&w);
+	}
+}

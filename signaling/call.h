@@ -1,0 +1,58 @@
+/* A call, by what happens to it. Every function opens the call's record, works on its copy, commits and sends. */
+#ifndef TANDEM_SIGNALING_CALL_H
+#define TANDEM_SIGNALING_CALL_H
+#include "signaling/compose.h"
+#include "signaling/switch.h"
+
+/* --- call_setup.c: a new INVITE --- */
+void call_invite(struct sig *g, const struct event *ev);
+void call_cancel(struct sig *g, const struct event *ev);
+/* answers a request that gets no call; remembered, so that repetitions get the same and are recorded once */
+void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason, struct span extra);
+
+/* --- call_attempt.c: one candidate after the other --- */
+/* the next candidate with free capacity, which is taken; false: none left */
+bool attempt_reserve(struct work *w);
+int attempt_start(struct work *w);       /* INVITE to s.gateway; 0, -EBADMSG (offer), -EAGAIN (no port), -ENOMEM */
+/* the attempt under way is over: its INVITE is cancelled, or left to AREA_DONE when nothing came back yet */
+void attempt_drop(struct work *w);
+/* it failed: next gateway, or the final answer to the caller. `code` 0: time-out */
+void attempt_failed(struct work *w, enum end_reason failure, uint16_t code);
+void call_abandon_to_done(struct work *w, struct call_txn *t);
+
+/* --- call_response.c --- */
+void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev);
+/* a response to an INVITE of ours whose call is gone */
+void stray_response(struct sig *g, const struct event *ev);
+void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev); /* target, route set, To with tag */
+void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev); /* target refresh */
+
+/* --- call_request.c: requests inside a dialog --- */
+void call_request(struct sig *g, uint32_t slot, const struct token *t, const struct event *ev);
+
+/* --- call_end.c --- */
+/* final answer to a caller that is still waiting, and the end */
+void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by, uint16_t code, uint16_t cause);
+/* an answered call: BYE on each leg but `by`'s, and the end */
+void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by by);
+/* whichever of the two fits */
+void call_terminate(struct work *w, enum end_reason reason);
+/* a request of ours inside the dialog of `leg`; NULL: no transaction free */
+struct call_txn *call_send(struct work *w, enum call_leg_side leg, enum txn_method method, struct span extra, const struct body *b);
+void call_event(struct work *w, uint32_t type);
+
+/* --- record.c: the journal --- */
+bool journal_has_room(const struct sig *g, uint32_t more); /* beyond what running calls have reserved */
+void record_attempt(struct work *w, bool final);  /* the attempt under way (or none) into the journal, at the next commit */
+void record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason);
+void call_journal_publish(struct work *w);        /* part of work_commit() */
+
+/* --- call_timer.c --- */
+void call_timer_expired(struct sig *g, uint32_t slot, uint64_t now);
+void call_hangup_order(struct sig *g, uint32_t slot, uint32_t generation, enum end_reason reason);
+
+/* --- adopt.c --- */
+int adopt(struct sig *g); /* builds all private state from the region; 0 or -ENOMEM */
+void adopt_resend(struct sig *g); /* what the dead predecessor had committed but not sent */
+void adopt_renumber(struct sig *g); /* after a reload: gateways of running calls by their names */
+#endif

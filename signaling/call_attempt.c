@@ -1,0 +1,301 @@
+/* One candidate after the other: starting an attempt, dropping it, and what follows when it fails. */
+#include "signaling/call.h"
+#include "signaling/capacity.h"
+#include "signaling/media_offer.h"
+#include "signaling/media_pool.h"
+#include "signaling/stage.h"
+#include "signaling/transport.h"
+#include <errno.h>
+
+static const struct addr *gateway_address(const struct config *c, const struct cfg_routing_gateway *gw)
+{
+	return CFG_LIST(c, &gw->addresses, struct addr);
+}
+
+static uint32_t group_limit(const struct config *c, uint32_t group)
+{
+	return group < c->groups.n ? CFG_LIST(c, &c->groups, struct cfg_group)[group].line_limit : CONFIG_NONE;
+}
+
+static bool take_gateway(struct sig *g, uint32_t i, uint64_t now)
+{
+	const struct cfg_routing_gateway *gw = cfg_routing(g->c, i);
+	if (!gw->enabled || !gw->addresses.n || !capacity_take_line(g, cell_routing(g->c, i), gw->line_limit))
+		return false;
+	if (gw->group >= g->c->groups.n || capacity_take_line(g, cell_group(g->c, gw->group), group_limit(g->c, gw->group))) {
+		if (capacity_take_rate(g, cell_routing(g->c, i), gw->rate_limit, now))
+			return true;
+		if (gw->group < g->c->groups.n)
+			capacity_give_line(g, cell_group(g->c, gw->group));
+	}
+	capacity_give_line(g, cell_routing(g->c, i));
+	return false;
+}
+
+static void give_gateway(struct work *w)
+{
+	struct sig *g = w->g;
+	if (!w->s.attempt || w->s.gateway >= g->c->routing_gateways.n)
+		return;
+	capacity_give_line(g, cell_routing(g->c, w->s.gateway));
+	uint32_t group = cfg_routing(g->c, w->s.gateway)->group;
+	if (group < g->c->groups.n)
+		capacity_give_line(g, cell_group(g->c, group));
+}
+
+bool attempt_reserve(struct work *w)
+{
+	/* after a reload the numbers of the gateways may mean others: the call keeps the attempt it has and gets no further */
+	if (w->s.config_generation != w->g->c->generation)
+		w->s.next_candidate = w->s.n_candidates;
+	while (w->s.next_candidate < w->s.n_candidates) {
+		uint16_t gw = w->s.candidates[w->s.next_candidate++];
+		if (gw < w->g->c->routing_gateways.n && take_gateway(w->g, gw, w->now)) {
+			w->s.gateway = gw;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* --- the INVITE --- */
+
+/* the user part of a URI: what RFC 3261 section 25.1 lets stand, the rest escaped */
+static void out_user(struct out *o, struct span user)
+{
+	for (size_t i = 0; i < user.n; i++) {
+		char ch = user.p[i];
+		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch && strchr("-_.!~*'()&=+$,;?/", ch));
+		if (plain) {
+			out_char(o, ch);
+		} else {
+			out_char(o, '%');
+			out_hex(o, (unsigned char)ch, 2);
+		}
+	}
+}
+
+static void put_identity(struct work *w, const struct cfg_routing_gateway *gw)
+{
+	struct sig *g = w->g;
+	const struct call_leg *leg = &w->s.leg[LEG_CALLEE];
+	char tag[32];
+	size_t tag_n;
+	struct out o = compose_begin(g);
+
+	out_lit(&o, "sip:");
+	out_user(&o, work_text(w, TEXT_CALLEE_OUT));
+	out_char(&o, '@');
+	out_addr(&o, &leg->target);
+	work_put(w, TEXT_OUT_URI, out_done(&o));
+
+	o = compose_begin(g);
+	out_lit(&o, "<sip:");
+	out_user(&o, g->c->param[P_SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT] ? work_text(w, TEXT_CALLEE_IN) : work_text(w, TEXT_CALLEE_OUT));
+	out_char(&o, '@');
+	out_addr(&o, &leg->target);
+	out_char(&o, '>');
+	work_put(w, TEXT_OUT_TO, out_done(&o));
+
+	o = compose_begin(g);
+	if (work_text(w, TEXT_DISPLAY).n) {
+		out_char(&o, '"');
+		out_span(&o, work_text(w, TEXT_DISPLAY));
+		out_lit(&o, "\" ");
+	}
+	out_lit(&o, "<sip:");
+	if (work_text(w, TEXT_CALLER_OUT).n) {
+		out_user(&o, work_text(w, TEXT_CALLER_OUT));
+		out_char(&o, '@');
+	}
+	if (gw->local_domain && g->c->sip.local_domain.n)
+		out_span(&o, cfg_span(g->c, g->c->sip.local_domain));
+	else
+		transport_host(g, leg->listen, &leg->target, &o);
+	out_lit(&o, ">;tag=");
+	compose_local_tag(w, LEG_CALLEE, tag, &tag_n);
+	out_bytes(&o, tag, tag_n);
+	work_put(w, TEXT_OUT_FROM, out_done(&o));
+}
+
+static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
+{
+	struct call_state *s = &w->s;
+	struct call_leg *leg = &s->leg[LEG_CALLEE];
+	s->attempt++;
+	s->stage = STAGE_INVITE;
+	s->stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
+	s->sdp_seen = s->rang = 0;
+	s->attempt_ms = w->now;
+	s->attempt_wall_ms = clock_wall_ms();
+	s->progress_wall_ms = s->alert_wall_ms = 0;
+	s->pdd_ms = UINT64_MAX;
+	leg->target = leg->source = *gateway_address(w->g->c, gw);
+	leg->listen = transport_listen_for(w->g, &leg->target, s->leg[LEG_CALLER].listen);
+	leg->cseq_local = 1;
+	leg->cseq_remote = leg->remote_tag_n = 0;
+	leg->on_hold = 0;
+	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
+	work_put(w, TEXT_CALLER_OUT, work_text(w, TEXT_CALLER_IN));
+	work_put(w, TEXT_CALLEE_OUT, work_text(w, TEXT_CALLEE_IN));
+	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });
+	work_put(w, TEXT_OUT_ROUTES, (struct span){ 0 });
+	work_put(w, TEXT_SDP_TO_CALLEE, (struct span){ 0 });
+}
+
+int attempt_start(struct work *w)
+{
+	struct sig *g = w->g;
+	const struct cfg_routing_gateway *gw = cfg_routing(g->c, w->s.gateway);
+	struct body body = { 0 };
+	open_attempt(w, gw);
+	bool relayed = media_relayed(w, gw);
+	if (!relayed)
+		media_give(w);
+	w->s.relayed = relayed;
+	if (w->s.attempt > 1)
+		media_next_attempt(w);
+	put_identity(w, gw);
+	struct span offer = work_text(w, TEXT_OFFER);
+	if (offer.n) {
+		int r = media_carry(w, LEG_CALLER, offer, &body);
+		if (r < 0)
+			return r;
+	}
+	struct call_txn *t = txn_new(w, false, METHOD_INVITE, LEG_CALLEE);
+	if (!t)
+		return -ENOMEM;
+	struct out o = compose_begin(g);
+	t->attempt = w->s.attempt;
+	t->cseq = w->s.leg[LEG_CALLEE].cseq_local;
+	t->listen = w->s.leg[LEG_CALLEE].listen;
+	t->to = w->s.leg[LEG_CALLEE].target;
+	compose_invite(w, &o, t, &body);
+	txn_message(w, t, &o);
+	txn_start_client(w, t);
+	capacity_routed(g, cell_routing(g->c, w->s.gateway));
+	const struct capacity_cell *cell = &g->cells[cell_routing(g->c, w->s.gateway)];
+	stat_add(&cell->attempts, 1);
+	count_one(g->head, COUNT_ATTEMPTS);
+	return w->full ? -ENOMEM : 0;
+}
+
+/* --- dropping an attempt --- */
+
+static struct span txn_bytes(const struct work *w, const struct call_txn *t)
+{
+	return (struct span){ block_at(w->g->blocks.plan, t->message), t->message_n };
+}
+
+static struct span own_to(struct span invite)
+{
+	const char *p = memmem(invite.p, invite.n, "\r\nTo: ", 6);
+	const char *end = p ? memmem(p + 6, invite.n - (size_t)(p + 6 - invite.p), "\r\n", 2) : NULL;
+	return end ? (struct span){ p + 6, (size_t)(end - p - 6) } : (struct span){ 0 };
+}
+
+static bool compose_cancel(struct work *w, const struct call_txn *t, struct out *o)
+{
+	struct span invite = txn_bytes(w, t);
+	*o = compose_begin(w->g);
+	return compose_from_invite(o, invite, SPAN("CANCEL"), own_to(invite), (struct span){ 0 }) == 0 && !o->full;
+}
+
+/* Nothing came back: no CANCEL may be sent yet (RFC 3261 section 9.1). What remains is to know what to do if it does. */
+void call_abandon_to_done(struct work *w, struct call_txn *t)
+{
+	struct out o;
+	char branch[BRANCH_TEXT];
+	struct out b = out_init(branch, sizeof branch);
+	if (compose_cancel(w, t, &o)) {
+		out_branch(w, &b, (uint32_t)t->key);
+		done_add(w->g, DONE_ABANDONED, key_branch(w->g, out_done(&b)), out_done(&o), t->listen, &t->to, w->now);
+	}
+	txn_free(w, t);
+}
+
+static void cancel(struct work *w, struct call_txn *t)
+{
+	struct out o;
+	t->flags |= TXN_ABANDONED | TXN_CANCELLED;
+	t->resend_ms = 0;
+	t->end_ms = w->now + TXN_LIFE_MS; /* for its 487 */
+	struct call_txn *c = compose_cancel(w, t, &o) ? txn_new(w, false, METHOD_CANCEL, LEG_CALLEE) : NULL;
+	if (!c || !t->message)
+		return;
+	w->s.next_branch--; /* a CANCEL carries its INVITE's branch */
+	c->key = t->key;
+	c->cseq = t->cseq;
+	c->to = t->to;
+	c->listen = t->listen;
+	c->attempt = t->attempt;
+	txn_message(w, c, &o);
+	txn_start_client(w, c);
+}
+
+void attempt_drop(struct work *w)
+{
+	struct call_txn *t = txn_find(w, false, METHOD_INVITE, LEG_CALLEE);
+	if (!t)
+		return;
+	if (t->state == TXN_CALLING)
+		call_abandon_to_done(w, t);
+	else if (t->state == TXN_PROCEEDING)
+		cancel(w, t);
+}
+
+/* --- after a failure --- */
+
+static struct switch_policy policy_of(const struct work *w, const struct cfg_routing_gateway *gw)
+{
+	const struct config *c = w->g->c;
+	const struct cfg_switch *s = &gw->switching;
+	return (struct switch_policy){ .after_sdp = s->after_sdp, .after_rtp_start = s->after_rtp_start, .after_user_busy = s->after_user_busy,
+		.after_invite_timeout = s->after_invite_timeout, .until_connect = s->until_connect,
+		.response_codes = CFG_LIST(c, &s->response_codes, uint16_t), .n_response_codes = s->response_codes.n,
+		.limit = c->param[P_SS_GATEWAY_SWITCH_LIMIT] >= (int64_t)CONFIG_NONE ? UINT32_MAX : (uint32_t)c->param[P_SS_GATEWAY_SWITCH_LIMIT] };
+}
+
+static uint16_t mapped(const struct config *c, const struct cfg_routing_gateway *gw, uint16_t code)
+{
+	const struct cfg_response_map *m = CFG_LIST(c, &gw->response_map, struct cfg_response_map);
+	for (uint32_t i = 0; i < gw->response_map.n; i++)
+		if (m[i].from == code)
+			return m[i].to;
+	return code;
+}
+
+void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
+{
+	const struct config *c = w->g->c;
+	bool same_config = w->s.config_generation == c->generation && w->s.gateway < c->routing_gateways.n;
+	const struct cfg_routing_gateway *gw = same_config ? cfg_routing(c, w->s.gateway) : NULL;
+	struct switch_policy policy = gw ? policy_of(w, gw) : (struct switch_policy){ .limit = 0 };
+	struct switch_seen seen = { .rtp = media_heard(w, LEG_CALLEE), .sdp = w->s.sdp_seen, .rang = w->s.rang, .attempts = w->s.attempt,
+		.more = w->s.next_candidate < w->s.n_candidates };
+	struct switch_event event = { failure, code };
+	uint16_t failed = w->s.gateway;
+	struct switch_result r = switch_decide(&policy, &seen, &event);
+
+	w->s.code = code ? code : end_reason_info(failure)->code;
+	w->s.cause = code ? cause_of(code) : end_reason_info(failure)->cause;
+	w->s.reason = (uint8_t)failure;
+	if (r.rule == SWITCH_NEXT && !attempt_reserve(w)) {
+		seen.more = false;
+		r = switch_decide(&policy, &seen, &event);
+	}
+	if (r.rule == SWITCH_NEXT) {
+		uint16_t next = w->s.gateway;
+		if (c->param[P_SS_CDR_RECORD_NONCONNECT] && journal_has_room(w->g, 1))
+			record_attempt(w, false);
+		w->s.gateway = failed;
+		give_gateway(w);
+		w->s.gateway = next;
+		if (attempt_start(w) == 0)
+			return;
+		call_fail(w, END_OVERLOAD, ENDED_BY_SYSTEM, 503, 42);
+		return;
+	}
+	uint16_t told = gw ? mapped(c, gw, r.code) : r.code;
+	call_fail(w, r.reason, code ? ENDED_BY_CALLEE : ENDED_BY_SYSTEM, told, w->s.cause);
+}

@@ -1,0 +1,136 @@
+/* How calls end: the answer or the BYEs, the record, the capacity and the ports given back. */
+#include "signaling/call.h"
+#include "signaling/capacity.h"
+#include "signaling/media_pool.h"
+#include "signaling/stage.h"
+#include "signaling/transport.h"
+
+struct call_txn *call_send(struct work *w, enum call_leg_side leg, enum txn_method method, struct span extra, const struct body *b)
+{
+	struct call_txn *t = txn_new(w, false, method, leg);
+	if (!t)
+		return NULL;
+	struct call_leg *l = &w->s.leg[leg];
+	struct out o = compose_begin(w->g);
+	t->attempt = w->s.attempt;
+	t->cseq = ++l->cseq_local;
+	t->listen = l->listen;
+	t->to = l->target;
+	compose_in_dialog(w, &o, t, extra, b);
+	txn_message(w, t, &o);
+	txn_start_client(w, t);
+	return t;
+}
+
+/* Subscribers of the status socket; nobody waits for this, so no doorbell is rung: the control process looks by itself. */
+void call_event(struct work *w, uint32_t type)
+{
+	struct message_event e = { .type = type, .slot = w->slot, .generation = w->call->slot.generation, .code = w->s.code, .reason = w->s.reason };
+	memcpy(e.call_id, w->call->id.b, sizeof e.call_id);
+	ring_push(&w->g->env->out[seat_of(ROLE_CONTROL, 0)], MESSAGE_EVENT, &e, sizeof e, NULL, 0);
+}
+
+static void finish(struct work *w, enum end_reason reason, enum journal_ended_by by, uint16_t code, uint16_t cause)
+{
+	struct sig *g = w->g;
+	const struct config *c = g->c;
+	if (w->s.phase == CALL_ENDING)
+		return;
+	w->s.reason = (uint8_t)reason;
+	w->s.ended_by = (uint8_t)by;
+	w->s.code = code;
+	w->s.cause = cause;
+	record_attempt(w, true);
+	if (w->s.attempt && w->s.gateway < c->routing_gateways.n) {
+		const struct capacity_cell *cell = &g->cells[cell_routing(c, w->s.gateway)];
+		if (w->s.answer_ms) {
+			stat_add(&cell->duration_ms, w->now - w->s.answer_ms);
+			stat_add(&cell->ended, 1);
+		}
+		capacity_give_line(g, cell_routing(c, w->s.gateway));
+		uint32_t group = cfg_routing(c, w->s.gateway)->group;
+		if (group < c->groups.n)
+			capacity_give_line(g, cell_group(c, group));
+	}
+	if (w->call->ingress < c->mapping_gateways.n)
+		capacity_give_line(g, cell_mapping(c, w->call->ingress));
+	capacity_give_line(g, cell_system());
+	media_give(w);
+	index_del(&g->merges, w->slot);
+	w->s.phase = CALL_ENDING;
+	w->s.stage = STAGE_NONE;
+	w->s.stage_at = w->s.end_at = w->s.media_at = 0;
+	g->reserved--;
+	call_event(w, EVENT_CALL_END);
+}
+
+void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by, uint16_t code, uint16_t cause)
+{
+	struct call_txn *t = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
+	if (t && t->state == TXN_PROCEEDING) {
+		char lines[96];
+		struct out extra = out_init(lines, sizeof lines);
+		out_reason(&extra, cause);
+		if (code == 503 && (reason == END_OVERLOAD || reason == END_DRAINING || reason == END_SHUTDOWN))
+			out_lit(&extra, "Retry-After: 10\r\n");
+		struct out o = compose_begin(w->g);
+		compose_response(w, &o, t, code, out_done(&extra), NULL);
+		t->state = TXN_COMPLETED;
+		t->code = code;
+		txn_message(w, t, &o);
+		txn_start_server_final(w, t);
+	}
+	finish(w, reason, by, code, cause);
+}
+
+/* the sides have nothing more to say to each other: what is still open on either leg is answered or forgotten */
+static void close_open_transactions(struct work *w)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		if (t->state == TXN_FREE)
+			continue;
+		if (t->server && t->state == TXN_PROCEEDING) { /* a re-INVITE, UPDATE, INFO under way */
+			struct out o = compose_begin(w->g);
+			compose_response(w, &o, t, 487, (struct span){ 0 }, NULL);
+			if (t->method == METHOD_INVITE) {
+				t->state = TXN_COMPLETED;
+				txn_message(w, t, &o);
+				txn_start_server_final(w, t);
+			} else {
+				work_send(w, out_done(&o), t->listen, &t->to);
+				txn_free(w, t);
+			}
+		} else if (t->server && t->state == TXN_CONFIRMED) { /* a very late repetition must not become a new call */
+			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ 0 }, t->listen, &t->to, w->now);
+			txn_free(w, t);
+		} else if (t->server ? t->state != TXN_COMPLETED : t->method != METHOD_INVITE || t->state == TXN_ACCEPTED) {
+			txn_free(w, t); /* 2xx that waits for its ACK, requests of ours whose answer no longer matters */
+		}
+	}
+}
+
+void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by by)
+{
+	char lines[64];
+	struct out extra = out_init(lines, sizeof lines);
+	uint16_t cause = end_reason_info(reason)->cause;
+	close_open_transactions(w);
+	out_reason(&extra, cause);
+	if (by != ENDED_BY_CALLER)
+		call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL);
+	if (by != ENDED_BY_CALLEE)
+		call_send(w, LEG_CALLEE, METHOD_BYE, out_done(&extra), NULL);
+	finish(w, reason, by, 200, cause);
+}
+
+void call_terminate(struct work *w, enum end_reason reason)
+{
+	const struct end_reason_info *info = end_reason_info(reason);
+	if (w->s.phase == CALL_SETUP) {
+		attempt_drop(w);
+		call_fail(w, reason, ENDED_BY_SYSTEM, info->code ? info->code : 503, info->cause);
+	} else if (w->s.phase != CALL_ENDING) {
+		call_hang_up(w, reason, ENDED_BY_SYSTEM);
+	}
+}

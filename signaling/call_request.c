@@ -1,0 +1,274 @@
+/* Requests inside a dialog: RFC 3261 sections 12.2.2, 13.3, 14.2, 15.1.2; RFC 3311. */
+#include "signaling/call.h"
+#include "signaling/media_offer.h"
+#include "signaling/transport.h"
+
+#define TOKEN_CALLEE 0x80u /* in a tag's spare byte: our From tag towards the callee */
+
+/* an answer that ends the request at once, remembered for its repetitions */
+static void reply(struct sig *g, const struct event *ev, uint16_t code, struct span extra)
+{
+	struct out o = compose_begin(g);
+	struct addr to;
+	compose_reply(g, &o, ev, code, (struct span){ 0 }, extra);
+	reply_address(ev, &to);
+	if (o.full)
+		return;
+	const char *kept = done_add(g, DONE_RESPONSE, key_server(g, ev->m, ev->m->method), out_done(&o), ev->listen, &to, ev->now);
+	if (kept)
+		transport_queue(g, kept, o.n, ev->listen, &to);
+	else
+		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
+}
+
+static bool tag_in(struct span header, struct span tag)
+{
+	const char *p = header.n > tag.n ? memmem(header.p, header.n, tag.p, tag.n) : NULL;
+	return tag.n && p && p > header.p && p[-1] == '=';
+}
+
+/* the ids must be this dialog's, not only made by us */
+static bool in_this_dialog(const struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	if (leg == LEG_CALLER)
+		return span_eq(m->call_id, work_text(w, TEXT_IN_CALL_ID)) && tag_in(work_text(w, TEXT_IN_FROM), m->from.tag);
+	char call_id[CALL_ID_TEXT];
+	struct span own = { call_id, compose_call_id(w, call_id, sizeof call_id) };
+	return span_eq(m->call_id, own) && (!w->s.leg[leg].remote_tag_n || tag_in(work_text(w, TEXT_OUT_TO), m->from.tag));
+}
+
+/* --- ACK --- */
+
+static void ack_other_side(struct work *w, struct call_txn *client, enum call_leg_side from, const struct event *ev)
+{
+	struct body body = { 0 };
+	if (ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp")) && media_carry(w, from, ev->m->body, &body) < 0)
+		body = (struct body){ 0 };
+	client->flags &= (uint8_t)~TXN_ACK_WAITS;
+	struct call_txn ack = *client;
+	struct out o = compose_begin(w->g);
+	ack.method = METHOD_ACK;
+	ack.key = ++w->s.next_branch;
+	ack.to = w->s.leg[client->leg].target;
+	compose_in_dialog(w, &o, &ack, (struct span){ 0 }, &body);
+	client->to = ack.to;
+	txn_message(w, client, &o);
+}
+
+static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		if (!t->server || t->method != METHOD_INVITE || t->leg != leg || t->state != TXN_ACCEPTED || t->cseq != ev->m->cseq)
+			continue;
+		t->state = TXN_CONFIRMED; /* absorbs a repeated INVITE for the rest of its time */
+		t->resend_ms = 0;
+		t->end_ms = w->now + TXN_LIFE_MS;
+		if (t->message)
+			w->retire[w->n_retire++] = t->message;
+		if (t->request)
+			w->retire[w->n_retire++] = t->request;
+		t->message = t->request = BLOCK_NONE;
+		if (w->s.phase == CALL_ANSWERED && leg == LEG_CALLER)
+			w->s.phase = CALL_UP;
+		for (uint32_t k = 0; k < CALL_TXNS; k++) {
+			struct call_txn *client = &w->s.txn[k];
+			if (client->state == TXN_ACCEPTED && !client->server && client->leg != leg && client->flags & TXN_ACK_WAITS)
+				ack_other_side(w, client, leg, ev);
+		}
+		return;
+	}
+}
+
+/* --- BYE --- */
+
+static void bye(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	reply(w->g, ev, 200, (struct span){ 0 });
+	if (w->s.phase == CALL_ENDING)
+		return;
+	if (w->s.phase != CALL_SETUP) {
+		call_hang_up(w, END_NORMAL, leg == LEG_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE);
+	} else if (leg == LEG_CALLER) { /* in the early dialog: as CANCEL */
+		attempt_drop(w);
+		call_fail(w, END_CANCELLED, ENDED_BY_CALLER, 487, 16);
+	} else { /* against the rules, but its meaning is clear */
+		attempt_drop(w);
+		attempt_failed(w, END_REJECTED, 480);
+	}
+}
+
+/* --- requests that are passed on --- */
+
+static bool invite_open(const struct work *w, enum call_leg_side leg, bool any_leg)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		const struct call_txn *t = &w->s.txn[i];
+		if (t->method == METHOD_INVITE && (any_leg || t->leg == leg) && !(t->flags & TXN_ABANDONED) &&
+		    (t->state == TXN_CALLING || t->state == TXN_PROCEEDING || (t->server && t->state == TXN_ACCEPTED)))
+			return true;
+	}
+	return false;
+}
+
+static struct call_txn *keep_server(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	struct call_txn *t = txn_new(w, true, ev->m->method, leg);
+	if (!t)
+		return NULL;
+	t->key = key_server(w->g, ev->m, ev->m->method);
+	t->cseq = ev->m->cseq;
+	if (compose_keep_request(w, t, ev) < 0)
+		return NULL;
+	index_add(&w->g->txns, w->slot * CALL_TXNS + txn_number(w, t), t->key);
+	return t;
+}
+
+static void answer(struct work *w, struct call_txn *t, uint16_t code)
+{
+	struct out o = compose_begin(w->g);
+	compose_response(w, &o, t, code, (struct span){ 0 }, NULL);
+	t->code = code;
+	if (code >= 200 && t->method != METHOD_INVITE) {
+		done_add(w->g, DONE_RESPONSE, t->key, out_done(&o), t->listen, &t->to, w->now);
+		work_send(w, out_done(&o), t->listen, &t->to);
+		txn_free(w, t);
+		return;
+	}
+	if (code >= 200) {
+		t->state = TXN_COMPLETED;
+		txn_start_server_final(w, t);
+	}
+	txn_message(w, t, &o);
+}
+
+static void pass_on(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	enum call_leg_side other = leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
+	struct body body = { 0 };
+	struct call_txn *server = keep_server(w, leg, ev);
+	if (!server) {
+		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
+		return;
+	}
+	if (m->body.n && msg_type_is(m, SPAN("application/sdp"))) {
+		int r = media_carry_offer(w, leg, m->body, &body);
+		if (r < 0) {
+			work_put(w, TEXT_OFFER, (struct span){ 0 });
+			answer(w, server, r == -EAGAIN ? 503 : 488);
+			return;
+		}
+	} else if (m->body.n) {
+		body = (struct body){ m->content_type_value, m->body };
+	}
+	if (m->method == METHOD_INVITE || m->method == METHOD_UPDATE)
+		learn_target(w, leg, ev);
+	if (m->method == METHOD_INVITE)
+		answer(w, server, 100);
+	struct call_txn *client = call_send(w, other, m->method, (struct span){ 0 }, &body);
+	if (!client) {
+		answer(w, server, 500);
+		return;
+	}
+	client->pair = (uint8_t)(txn_number(w, server) + 1);
+	server->pair = (uint8_t)(txn_number(w, client) + 1);
+}
+
+static void re_invite(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	if (w->s.phase == CALL_ENDING)
+		reply(w->g, ev, 481, (struct span){ 0 });
+	else if (w->s.phase == CALL_SETUP && leg == LEG_CALLER) /* a second one before the first is answered: section 14.2 */
+		reply(w->g, ev, 500, SPAN("Retry-After: 3\r\n"));
+	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_OFFER).n)
+		reply(w->g, ev, 491, (struct span){ 0 });
+	else
+		pass_on(w, leg, ev);
+}
+
+static void update(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	bool offer = ev->m->body.n > 0;
+	if (w->s.phase == CALL_ENDING)
+		reply(w->g, ev, 481, (struct span){ 0 });
+	else if (offer && (work_text(w, TEXT_OFFER).n || (w->s.phase != CALL_SETUP && invite_open(w, leg, true))))
+		reply(w->g, ev, 491, (struct span){ 0 }); /* RFC 3311 section 5.2 */
+	else if (w->s.phase == CALL_SETUP && !w->s.leg[leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER].remote_tag_n && leg == LEG_CALLER)
+		reply(w->g, ev, 500, SPAN("Retry-After: 2\r\n")); /* the callee has no dialog yet */
+	else
+		pass_on(w, leg, ev);
+}
+
+static void dispatch(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	switch (ev->m->method) {
+	case METHOD_BYE:
+		bye(w, leg, ev);
+		break;
+	case METHOD_INVITE:
+		re_invite(w, leg, ev);
+		break;
+	case METHOD_UPDATE:
+		update(w, leg, ev);
+		break;
+	case METHOD_INFO:
+		if (w->s.phase == CALL_ENDING)
+			reply(w->g, ev, 481, (struct span){ 0 });
+		else
+			pass_on(w, leg, ev);
+		break;
+	case METHOD_OPTIONS:
+		reply(w->g, ev, 200, allow_line);
+		break;
+	case METHOD_REFER: /* refused by default; passing it is a gateway's choice */
+		reply(w->g, ev, 603, (struct span){ 0 });
+		break;
+	default:
+		reply(w->g, ev, ev->m->method == METHOD_OTHER ? 501 : 405, allow_line);
+		break;
+	}
+}
+
+void call_request(struct sig *g, uint32_t slot, const struct token *token, const struct event *ev)
+{
+	struct work w;
+	enum call_leg_side leg = token->aux & TOKEN_CALLEE ? LEG_CALLEE : LEG_CALLER;
+	const struct msg *m = ev->m;
+	work_open(&w, g, slot, ev->now);
+	struct call_leg *l = &w.s.leg[leg];
+	bool other_attempt = leg == LEG_CALLEE && (token->aux & 0x7f) != w.s.attempt;
+	if (other_attempt || !in_this_dialog(&w, leg, ev)) {
+		stat_set(&g->head->working_on, 0);
+		if (m->method != METHOD_ACK) /* a callee of an attempt switched away may say BYE: it is right to */
+			reply(g, ev, other_attempt && m->method == METHOD_BYE ? 200 : 481, (struct span){ 0 });
+		return;
+	}
+	l->source = ev->source;
+	if (m->method == METHOD_ACK) {
+		ack(&w, leg, ev);
+		work_commit(&w);
+		return;
+	}
+	if (m->require.n) {
+		char lines[256];
+		struct out o = out_init(lines, sizeof lines);
+		for (uint32_t i = 0; i < m->require.n; i++) {
+			out_span(&o, i ? SPAN(", ") : SPAN("Unsupported: "));
+			out_span(&o, m->require.v[i]);
+		}
+		out_lit(&o, "\r\n");
+		stat_set(&g->head->working_on, 0);
+		reply(g, ev, 420, o.full ? (struct span){ 0 } : out_done(&o));
+		return;
+	}
+	if (l->cseq_remote && m->cseq < l->cseq_remote) { /* out of order: section 12.2.2 */
+		stat_set(&g->head->working_on, 0);
+		reply(g, ev, 500, (struct span){ 0 });
+		return;
+	}
+	l->cseq_remote = m->cseq;
+	dispatch(&w, leg, ev);
+	work_commit(&w);
+}

@@ -1,0 +1,439 @@
+/* Responses to our requests: RFC 3261 sections 12.1.2, 13.2.2, 17.1. */
+#include "signaling/call.h"
+#include "signaling/capacity.h"
+#include "signaling/media_offer.h"
+#include "signaling/stage.h"
+#include "signaling/transport.h"
+
+/* --- what a message teaches about its sender --- */
+
+void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	struct call_leg *l = &w->s.leg[leg];
+	struct span routes = work_text(w, leg == LEG_CALLER ? TEXT_IN_ROUTES : TEXT_OUT_ROUTES), first;
+	struct msg_address hop;
+	struct addr to;
+	l->source = ev->source;
+	if (ev->m->n_contacts && !ev->m->contacts[0].star)
+		work_put(w, leg == LEG_CALLER ? TEXT_IN_TARGET : TEXT_OUT_TARGET, ev->m->contacts[0].uri);
+	/* where requests go: the first route, else the Contact; where the packets come from when that is behind NAT or a name */
+	if (routes.n && msg_next_value(&routes, &first) && address_parse(first, &hop) == 0 && uri_addr(&hop.u, &to) == 0) {
+		l->target = to;
+	} else if (!routes.n && ev->m->n_contacts && uri_addr(&ev->m->contacts[0].u, &to) == 0) {
+		l->behind_nat = !addr_same_ip(&to, &ev->source);
+		l->target = l->behind_nat ? ev->source : to;
+	} else if (ev->m->n_contacts || routes.n) {
+		l->target = ev->source;
+	}
+	l->target.bits = 0;
+}
+
+void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	struct out routes = compose_begin(w->g);
+	for (uint32_t i = m->n_record_routes; i-- > 0;) { /* a client's route set is the reverse (section 12.1.2) */
+		out_span(&routes, m->record_routes[i]);
+		out_bytes(&routes, ", ", i ? 2 : 0);
+	}
+	work_put(w, TEXT_OUT_ROUTES, out_done(&routes));
+	work_put(w, TEXT_OUT_TO, m->to.value);
+	w->s.leg[leg].remote_tag_n = (uint32_t)m->to.tag.n;
+	learn_target(w, leg, ev);
+}
+
+/* --- answering for the callee --- */
+
+static bool has_sdp(const struct msg *m)
+{
+	return m->body.n && msg_type_is(m, SPAN("application/sdp"));
+}
+
+/* A second, different answer inside one early dialog would break RFC 3264: it gets a To tag of its own. */
+static void own_dialog_for_answer(struct work *w, bool had_answer, uint32_t version_before)
+{
+	if (had_answer && w->s.leg[LEG_CALLER].sdp_version != version_before)
+		w->s.early++;
+}
+
+static int carry_answer(struct work *w, const struct event *ev, struct body *ret_body)
+{
+	bool had = work_text(w, TEXT_SDP_TO_CALLER).n > 0;
+	uint32_t version = w->s.leg[LEG_CALLER].sdp_version;
+	w->s.leg[LEG_CALLEE].source = ev->source;
+	int r = media_carry(w, LEG_CALLEE, ev->m->body, ret_body);
+	if (r == 0 && !w->s.offer_pending)
+		own_dialog_for_answer(w, had, version);
+	return r;
+}
+
+static void provisional(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	const struct config *c = w->g->c;
+	struct call_state *s = &w->s;
+	bool sdp = has_sdp(m);
+	t->state = TXN_PROCEEDING;
+	t->resend_ms = t->end_ms = 0; /* from now on the stage's time counts */
+	t->code = m->status;
+	enum call_stage next = stage_next(s->stage, m->status, sdp);
+	if (next != s->stage) {
+		s->stage = (uint8_t)next;
+		uint32_t limit = s->gateway < c->routing_gateways.n ? stage_limit(next, &cfg_routing(c, s->gateway)->timeouts) : 60000;
+		s->stage_at = w->now + limit;
+	}
+	if (m->status == 100)
+		return;
+	if (s->pdd_ms == UINT64_MAX) {
+		const struct capacity_cell *cell = &w->g->cells[cell_routing(c, s->gateway)];
+		s->pdd_ms = w->now - s->attempt_ms;
+		s->progress_wall_ms = clock_wall_ms();
+		stat_add(&cell->pdd_ms, s->pdd_ms);
+		stat_add(&cell->progressed, 1);
+	}
+	if (m->status == 180) {
+		s->rang = 1;
+		if (!s->alert_wall_ms)
+			s->alert_wall_ms = clock_wall_ms();
+	}
+	if (m->to.tag.n)
+		learn_dialog(w, LEG_CALLEE, ev);
+	struct call_txn *caller = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
+	struct body body = { 0 };
+	if (sdp) {
+		s->sdp_seen = 1;
+		if (carry_answer(w, ev, &body) < 0)
+			body = (struct body){ 0 };
+	}
+	if (!caller || caller->state != TXN_PROCEEDING)
+		return;
+	struct out o = compose_begin(w->g);
+	caller->code = m->status;
+	compose_response(w, &o, caller, m->status, (struct span){ 0 }, &body);
+	txn_message(w, caller, &o);
+}
+
+/* --- a 2xx --- */
+
+/* ACK for a 2xx whose dialog is not ours to keep, and the BYE that ends it: from the response alone */
+static bool compose_from_response(struct sig *g, struct out *o, const struct event *ev, const char *method, uint32_t cseq, struct span branch)
+{
+	const struct msg *m = ev->m;
+	*o = compose_begin(g);
+	out_span(o, span_of(method));
+	out_char(o, ' ');
+	if (!m->n_contacts)
+		return false;
+	out_span(o, m->contacts[0].uri);
+	out_lit(o, " SIP/2.0\r\nVia: SIP/2.0/UDP ");
+	transport_host(g, ev->listen, &ev->source, o);
+	out_lit(o, ";branch=");
+	out_span(o, branch);
+	out_lit(o, ";rport\r\nMax-Forwards: 70\r\nFrom: ");
+	out_span(o, m->from.value);
+	out_lit(o, "\r\nTo: ");
+	out_span(o, m->to.value);
+	out_lit(o, "\r\nCall-ID: ");
+	out_span(o, m->call_id);
+	out_lit(o, "\r\nCSeq: ");
+	out_u64(o, cseq);
+	out_char(o, ' ');
+	out_span(o, span_of(method));
+	for (uint32_t i = m->n_record_routes; i-- > 0;) {
+		out_lit(o, "\r\nRoute: ");
+		out_span(o, m->record_routes[i]);
+	}
+	out_lit(o, "\r\nContent-Length: 0\r\n\r\n");
+	return !o->full;
+}
+
+static struct addr response_target(const struct event *ev)
+{
+	struct addr to;
+	struct msg_address hop;
+	if (ev->m->n_record_routes && address_parse(ev->m->record_routes[ev->m->n_record_routes - 1], &hop) == 0 && uri_addr(&hop.u, &to) == 0)
+		return to;
+	if (!ev->m->n_record_routes && ev->m->n_contacts && uri_addr(&ev->m->contacts[0].u, &to) == 0 && addr_same_ip(&to, &ev->source))
+		return to;
+	return ev->source;
+}
+
+/* An answer nobody waits for: of an attempt switched away, of another branch of a fork, or of a call that is over. */
+static void end_unwanted(struct sig *g, struct work *w, const struct event *ev)
+{
+	struct out o;
+	struct addr to = response_target(ev);
+	char branch[BRANCH_TEXT + 2];
+	size_t n = ev->m->via.branch.n < BRANCH_TEXT ? ev->m->via.branch.n : BRANCH_TEXT;
+	memcpy(branch, ev->m->via.branch.p, n);
+	branch[n] = 'a'; /* an ACK for a 2xx is a transaction of its own, and so is the BYE */
+	if (compose_from_response(g, &o, ev, "ACK", ev->m->cseq, (struct span){ branch, n + 1 }))
+		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
+	struct call_txn *t = w ? txn_new(w, false, METHOD_BYE, LEG_CALLEE) : NULL;
+	if (t) {
+		struct out b = out_init(branch, sizeof branch);
+		t->cseq = ev->m->cseq + 1;
+		t->listen = ev->listen;
+		t->to = to;
+		out_branch(w, &b, (uint32_t)t->key);
+		n = b.n;
+	} else {
+		branch[n++] = 'b';
+	}
+	if (!compose_from_response(g, &o, ev, "BYE", ev->m->cseq + 1, (struct span){ branch, n })) {
+		if (t)
+			txn_free(w, t);
+		return;
+	}
+	if (t) {
+		txn_message(w, t, &o);
+		txn_start_client(w, t);
+	} else {
+		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
+	}
+}
+
+static void send_ack(struct work *w, struct call_txn *t, const struct body *b)
+{
+	struct call_txn ack = *t; /* same CSeq number, same target; a branch of its own (section 13.2.2.4) */
+	struct out o = compose_begin(w->g);
+	ack.method = METHOD_ACK;
+	ack.key = ++w->s.next_branch;
+	ack.to = w->s.leg[t->leg].target;
+	compose_in_dialog(w, &o, &ack, (struct span){ 0 }, b);
+	t->to = ack.to;
+	t->state = TXN_ACCEPTED;
+	t->resend_ms = 0;
+	t->end_ms = w->now + TXN_LIFE_MS;
+	txn_message(w, t, &o);
+}
+
+/* the caller's ACK brought the answer to the offer of the 2xx: now the callee gets its ACK */
+static void wait_for_ack(struct work *w, struct call_txn *t)
+{
+	t->state = TXN_ACCEPTED;
+	t->flags |= TXN_ACK_WAITS;
+	t->resend_ms = 0;
+	t->end_ms = w->now + TXN_LIFE_MS;
+}
+
+static void answer_caller(struct work *w, struct call_txn *caller, uint16_t code, const struct body *body)
+{
+	struct out o = compose_begin(w->g);
+	compose_response(w, &o, caller, code, (struct span){ 0 }, body);
+	caller->state = TXN_ACCEPTED;
+	caller->code = code;
+	txn_message(w, caller, &o);
+	txn_start_server_final(w, caller);
+}
+
+static void start_limits(struct work *w)
+{
+	const struct config *c = w->g->c;
+	int64_t limit = c->param[P_SS_MAX_CALL_DURATION];
+	if (limit > 0 && limit < (int64_t)CONFIG_NONE)
+		w->s.end_at = w->now + (uint64_t)limit;
+	bool check = w->s.gateway < c->routing_gateways.n && cfg_routing(c, w->s.gateway)->media_check != CHECK_NONE;
+	if (w->s.relayed && c->media.timeout && check)
+		w->s.media_at = w->now + c->media.timeout;
+}
+
+static void answered(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	struct call_state *s = &w->s;
+	struct call_txn *caller = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
+	struct body body = { 0 };
+	learn_dialog(w, LEG_CALLEE, ev);
+	if (has_sdp(ev->m) && carry_answer(w, ev, &body) < 0) {
+		/* an answer that cannot be used: the callee is let go, and the next gateway may do better */
+		end_unwanted(w->g, w, ev);
+		txn_free(w, t);
+		attempt_failed(w, END_REJECTED, 488);
+		return;
+	}
+	s->phase = CALL_ANSWERED;
+	s->stage = STAGE_NONE;
+	s->stage_at = 0;
+	s->code = ev->m->status;
+	s->cause = 16;
+	s->answer_ms = w->now;
+	s->answer_wall_ms = clock_wall_ms();
+	index_del(&w->g->merges, w->slot);
+	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	if (s->pdd_ms == UINT64_MAX)
+		s->pdd_ms = w->now - s->attempt_ms;
+	if (s->offer_pending && body.text.n)
+		wait_for_ack(w, t);
+	else
+		send_ack(w, t, NULL);
+	if (caller)
+		answer_caller(w, caller, ev->m->status, &body);
+	if (s->gateway < w->g->c->routing_gateways.n)
+		stat_add(&w->g->cells[cell_routing(w->g->c, s->gateway)].answers, 1);
+	start_limits(w);
+	count_one(w->g->head, COUNT_ANSWERED);
+	call_event(w, EVENT_CALL_ANSWER);
+}
+
+/* --- failures --- */
+
+/* ACK for a failure: part of the INVITE's transaction (section 17.1.1.3); then the transaction is over */
+static void acknowledge_failure(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	struct out o = compose_begin(w->g);
+	struct span invite = { block_at(w->g->blocks.plan, t->message), t->message_n };
+	if (compose_from_invite(&o, invite, SPAN("ACK"), ev->m->to.value, (struct span){ 0 }) == 0 && !o.full) {
+		done_add(w->g, DONE_ACK, key_branch(w->g, ev->m->via.branch), out_done(&o), t->listen, &t->to, w->now);
+		work_send(w, out_done(&o), t->listen, &t->to);
+	}
+	txn_free(w, t);
+}
+
+static void initial_invite(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	bool abandoned = t->flags & TXN_ABANDONED;
+	if (m->status < 200) {
+		if (!abandoned && t->state != TXN_ACCEPTED)
+			provisional(w, t, ev);
+	} else if (m->status >= 300) {
+		if (t->state == TXN_ACCEPTED)
+			return;
+		acknowledge_failure(w, t, ev);
+		if (!abandoned && w->s.phase == CALL_SETUP)
+			attempt_failed(w, END_REJECTED, m->status);
+	} else if (abandoned) {
+		end_unwanted(w->g, w, ev);
+		txn_free(w, t);
+	} else if (t->state == TXN_ACCEPTED) {
+		struct span to = work_text(w, TEXT_OUT_TO);
+		bool same = m->to.tag.n && memmem(to.p, to.n, m->to.tag.p, m->to.tag.n);
+		if (!same)
+			end_unwanted(w->g, w, ev);
+		else if (!(t->flags & TXN_ACK_WAITS))
+			w->send |= 1u << txn_number(w, t);
+	} else if (w->s.phase == CALL_SETUP) {
+		answered(w, t, ev);
+	}
+}
+
+/* --- responses to requests that we passed on inside the dialog --- */
+
+static void pass_back(struct work *w, struct call_txn *server, const struct event *ev, const struct body *body)
+{
+	const struct msg *m = ev->m;
+	struct out o = compose_begin(w->g);
+	compose_response(w, &o, server, m->status, (struct span){ 0 }, body);
+	server->code = m->status;
+	if (server->method == METHOD_INVITE) {
+		server->state = m->status < 300 ? TXN_ACCEPTED : TXN_COMPLETED;
+		txn_message(w, server, &o);
+		txn_start_server_final(w, server);
+		return;
+	}
+	done_add(w->g, DONE_RESPONSE, server->key, out_done(&o), server->listen, &server->to, w->now);
+	work_send(w, out_done(&o), server->listen, &server->to);
+	txn_free(w, server);
+}
+
+static bool dialog_is_gone(uint16_t code)
+{
+	return code == 408 || code == 481; /* section 12.2.1.2 */
+}
+
+static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	struct call_txn *server = txn_paired(w, t);
+	enum call_leg_side leg = t->leg, other = leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
+	bool invite = t->method == METHOD_INVITE;
+	if (m->status < 200) {
+		t->state = TXN_PROCEEDING;
+		t->resend_ms = 0;
+		t->end_ms = w->now + (invite ? 180000u : TXN_LIFE_MS);
+		return;
+	}
+	if (invite && t->state == TXN_ACCEPTED) { /* the 2xx again: its ACK was lost */
+		if (m->status < 300 && !(t->flags & TXN_ACK_WAITS))
+			w->send |= 1u << txn_number(w, t);
+		return;
+	}
+	struct body body = { 0 };
+	if (m->status < 300) {
+		if (invite || t->method == METHOD_UPDATE)
+			learn_target(w, leg, ev);
+		bool had_offer = work_text(w, TEXT_OFFER).n > 0;
+		if (had_offer)
+			media_accept(w, other);
+		if (m->body.n && has_sdp(m)) {
+			if (media_carry(w, leg, m->body, &body) < 0)
+				body = (struct body){ 0 };
+		} else if (m->body.n) {
+			body = (struct body){ m->content_type_value, m->body };
+		}
+		if (server)
+			pass_back(w, server, ev, &body);
+		if (invite && body.text.n && !had_offer)
+			wait_for_ack(w, t);
+		else if (invite)
+			send_ack(w, t, NULL);
+		else
+			txn_free(w, t);
+		return;
+	}
+	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	if (server)
+		pass_back(w, server, ev, &body);
+	if (invite)
+		acknowledge_failure(w, t, ev);
+	else
+		txn_free(w, t);
+	if (dialog_is_gone(m->status) && (w->s.phase == CALL_UP || w->s.phase == CALL_ANSWERED))
+		call_hang_up(w, END_DIALOG_GONE, leg == LEG_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE);
+}
+
+/* --- dispatch --- */
+
+void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev)
+{
+	struct work w;
+	work_open(&w, g, slot, ev->now);
+	struct call_txn *t = txn_by_number(&w, number, ev->m->method);
+	if (!t) {
+		stat_set(&g->head->working_on, 0);
+		stray_response(g, ev);
+		return;
+	}
+	if (t->method == METHOD_BYE || t->method == METHOD_CANCEL) {
+		if (ev->m->status >= 200) {
+			txn_free(&w, t);
+		} else {
+			t->state = TXN_PROCEEDING;
+		}
+	} else if (t->method == METHOD_INVITE && t->leg == LEG_CALLEE && t->attempt && t->cseq == 1) {
+		initial_invite(&w, t, ev);
+	} else {
+		in_dialog(&w, t, ev);
+	}
+	work_commit(&w);
+}
+
+void stray_response(struct sig *g, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	const struct done *d = done_find(g, key_branch(g, m->via.branch), ev->now);
+	count_one(g->head, d ? COUNT_REPEATED : COUNT_STRAY);
+	if (m->method != METHOD_INVITE)
+		return;
+	if (m->status >= 200 && m->status < 300) {
+		end_unwanted(g, NULL, ev);
+	} else if (d && d->kind == DONE_ACK && m->status >= 300) {
+		transport_queue(g, d->message, d->n, d->listen, &d->to);
+	} else if (d && d->kind == DONE_ABANDONED && m->status < 200) {
+		transport_queue(g, d->message, d->n, d->listen, &d->to);
+	} else if (d && d->kind == DONE_ABANDONED) {
+		struct out o = compose_begin(g); /* the CANCEL has the INVITE's Request-URI, Via and From */
+		if (compose_from_invite(&o, (struct span){ d->message, d->n }, SPAN("ACK"), m->to.value, (struct span){ 0 }) == 0 && !o.full)
+			transport_queue_copy(g, o.p, o.n, d->listen, &d->to);
+	}
+}

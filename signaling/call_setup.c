@@ -1,0 +1,330 @@
+/* A new INVITE: who calls whom, may they, and where it goes (behaviour: numbers and identity; routing: who is calling). */
+#include "signaling/call.h"
+#include "signaling/capacity.h"
+#include "signaling/media_pool.h"
+#include "signaling/transport.h"
+#include <errno.h>
+
+#define LATE_MS 500u /* event loop lag beyond which new calls are refused */
+
+static struct span overload_lines = SPAN("Retry-After: 10\r\n");
+
+void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason, struct span extra)
+{
+	const struct end_reason_info *info = end_reason_info(reason);
+	struct out lines = out_init((char[1024]){ 0 }, 1024), o = compose_begin(g);
+	struct addr to;
+	out_reason(&lines, info->cause);
+	out_span(&lines, extra);
+	compose_reply(g, &o, ev, info->code, (struct span){ 0 }, out_done(&lines));
+	reply_address(ev, &to);
+	if (o.full)
+		return;
+	const char *kept = done_add(g, DONE_RESPONSE, key_server(g, ev->m, METHOD_INVITE), out_done(&o), ev->listen, &to, ev->now);
+	if (kept)
+		transport_queue(g, kept, o.n, ev->listen, &to);
+	else
+		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
+	count_one(g->head, COUNT_REFUSED);
+	if (ingress != CONFIG_NONE)
+		record_refused(g, ev, ingress, reason);
+}
+
+/* --- who calls whom --- */
+
+struct asked { /* what the INVITE asks for */
+	uint32_t ingress;
+	const struct cfg_mapping_gateway *mg;
+	struct span callee, caller, display;
+};
+
+static struct span callee_of(const struct cfg_mapping_gateway *mg, const struct msg *m)
+{
+	return mg->callee_from == CALLEE_FROM_REQUEST_LINE ? uri_user(&m->ruri) : uri_user(&m->to.u);
+}
+
+static struct span caller_of(const struct cfg_mapping_gateway *mg, const struct msg *m)
+{
+	switch (mg->caller_from) {
+	case CALLER_FROM_RPID:
+		if (m->has_remote_party_id)
+			return uri_user(&m->remote_party_id.u);
+		break;
+	case CALLER_FROM_PAI:
+		if (m->n_identities)
+			return uri_user(&m->identities[0].u);
+		break;
+	case CALLER_FROM_DISPLAY:
+		if (m->from.display.n)
+			return m->from.display;
+		break;
+	default:
+		break;
+	}
+	return uri_user(&m->from.u);
+}
+
+static bool identify(struct sig *g, const struct event *ev, struct asked *a)
+{
+	/* the tech prefix tells customers at one address apart; where it stands depends on the gateway, so both are tried */
+	a->ingress = routes_ingress(g->routes, g->c, &ev->source, uri_user(&ev->m->ruri));
+	if (a->ingress == CONFIG_NONE)
+		a->ingress = routes_ingress(g->routes, g->c, &ev->source, uri_user(&ev->m->to.u));
+	if (a->ingress == CONFIG_NONE)
+		return false;
+	a->mg = cfg_mapping(g->c, a->ingress);
+	a->callee = callee_of(a->mg, ev->m);
+	a->caller = caller_of(a->mg, ev->m);
+	a->display = ev->m->from.display;
+	struct span prefix = cfg_span(g->c, a->mg->tech_prefix);
+	if (prefix.n && span_starts(a->callee, prefix))
+		a->callee = (struct span){ a->callee.p + prefix.n, a->callee.n - prefix.n };
+	return true;
+}
+
+static enum end_reason admissible(struct sig *g, const struct event *ev, const struct asked *a)
+{
+	if (g->draining)
+		return END_DRAINING;
+	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2))
+		return END_OVERLOAD;
+	if (ev->m->max_forwards == 0)
+		return END_TOO_MANY_HOPS;
+	if (ev->m->require.n)
+		return END_EXTENSION;
+	if (a->mg->lock == LOCK_OUT || a->mg->lock == LOCK_ALL)
+		return END_LOCKED;
+	if (!a->callee.n)
+		return END_INCOMPLETE;
+	if (!prefix_allowed(g->c, &a->mg->callee_prefixes, a->callee) || !prefix_allowed(g->c, &a->mg->caller_prefixes, a->caller))
+		return END_FILTERED;
+	return END_NONE;
+}
+
+/* --- routing --- */
+
+static uint32_t gateway_calls(const void *g, uint32_t gateway)
+{
+	return capacity_calls(g, cell_routing(((const struct sig *)g)->c, gateway));
+}
+static uint32_t gateway_last_hour(const void *g, uint32_t gateway)
+{
+	return capacity_last_hour(g, cell_routing(((const struct sig *)g)->c, gateway));
+}
+static bool gateway_full(const void *context, uint32_t gateway, enum route_verdict *ret_why)
+{
+	const struct sig *g = context;
+	const struct cfg_routing_gateway *gw = cfg_routing(g->c, gateway);
+	if (gw->line_limit != CONFIG_NONE && gateway_calls(g, gateway) >= gw->line_limit) {
+		*ret_why = ROUTE_LINE_LIMIT;
+		return true;
+	}
+	if (gw->group < g->c->groups.n) {
+		uint32_t limit = CFG_LIST(g->c, &g->c->groups, struct cfg_group)[gw->group].line_limit;
+		if (limit != CONFIG_NONE && capacity_calls(g, cell_group(g->c, gw->group)) >= limit) {
+			*ret_why = ROUTE_GROUP_LIMIT;
+			return true;
+		}
+	}
+	return false;
+}
+static bool gateway_down(const void *g, uint32_t gateway)
+{
+	(void)g;
+	(void)gateway; /* no pings yet: a gateway is up */
+	return false;
+}
+
+static enum end_reason find_route(struct work *w, const struct asked *a)
+{
+	struct sig *g = w->g;
+	bool matched = false;
+	const struct route_query q = { a->callee, a->caller, a->ingress };
+	const struct route_view view = { g, gateway_calls, gateway_last_hour, gateway_full, gateway_down, uuid_random() };
+	w->s.n_candidates = (uint8_t)routes_find(g->routes, g->c, &q, &view, w->s.candidates, CALL_CANDIDATES, &matched, NULL, NULL);
+	w->s.config_generation = g->c->generation;
+	return w->s.n_candidates ? END_NONE : matched ? END_NO_GATEWAY : END_NO_ROUTE;
+}
+
+/* --- the call's record --- */
+
+static void learn_caller(struct work *w, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	struct call_leg *leg = &w->s.leg[LEG_CALLER];
+	struct addr contact;
+	struct out routes = compose_begin(w->g);
+	leg->cseq_remote = m->cseq;
+	leg->cseq_local = 0;
+	leg->source = leg->target = ev->source;
+	leg->listen = ev->listen;
+	leg->sdp_version = 1;
+	w->s.leg[LEG_CALLEE].sdp_version = 1;
+	for (uint32_t i = 0; i < m->n_record_routes; i++) {
+		out_bytes(&routes, ", ", i ? 2 : 0);
+		out_span(&routes, m->record_routes[i]);
+	}
+	work_put(w, TEXT_IN_ROUTES, out_done(&routes));
+	work_put(w, TEXT_IN_CALL_ID, m->call_id);
+	work_put(w, TEXT_IN_FROM, m->from.value);
+	work_put(w, TEXT_IN_TO, m->to.value);
+	work_put(w, TEXT_IN_TARGET, m->n_contacts ? m->contacts[0].uri : m->from.uri);
+	leg->behind_nat = m->n_contacts && uri_addr(&m->contacts[0].u, &contact) == 0 && !addr_same_ip(&contact, &ev->source);
+	learn_target(w, LEG_CALLER, ev);
+}
+
+static void fill_call(struct work *w, const struct event *ev, const struct asked *a)
+{
+	struct call *call = commit_fill(w->call); /* FILLING: nobody reads it */
+	call->start_ms = ev->now;
+	call->start_wall_ms = clock_wall_ms();
+	uuid_make(call->start_wall_ms, &call->id);
+	call->ingress = a->ingress;
+	call->max_forwards = (uint32_t)(ev->m->max_forwards < 0 ? 70 : ev->m->max_forwards - 1);
+	call->config_generation = w->g->c->generation;
+	w->s.pdd_ms = UINT64_MAX;
+	work_put(w, TEXT_INGRESS, cfg_span(w->g->c, a->mg->id));
+	work_put(w, TEXT_CALLEE_IN, a->callee);
+	work_put(w, TEXT_CALLER_IN, a->caller);
+	work_put(w, TEXT_DISPLAY, a->display);
+	learn_caller(w, ev);
+	bool sdp = ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp"));
+	if (sdp)
+		work_put(w, TEXT_OFFER, ev->m->body);
+	w->s.offer_pending = !sdp;
+}
+
+static bool take_ingress(struct sig *g, const struct asked *a, uint64_t now)
+{
+	if (!capacity_take_line(g, cell_system(), g->c->system.calls))
+		return false;
+	if (capacity_take_line(g, cell_mapping(g->c, a->ingress), a->mg->line_limit)) {
+		if (capacity_take_rate(g, cell_mapping(g->c, a->ingress), a->mg->rate_limit, now))
+			return true;
+		capacity_give_line(g, cell_mapping(g->c, a->ingress));
+	}
+	capacity_give_line(g, cell_system());
+	return false;
+}
+
+static void give_ingress(struct sig *g, const struct asked *a)
+{
+	capacity_give_line(g, cell_mapping(g->c, a->ingress));
+	capacity_give_line(g, cell_system());
+}
+
+static void answer_100(struct work *w, struct call_txn *t)
+{
+	struct out o = compose_begin(w->g);
+	compose_response(w, &o, t, 100, (struct span){ 0 }, NULL);
+	t->code = 100;
+	txn_message(w, t, &o);
+}
+
+/* the slot is claimed; END_NONE when the first INVITE is ready to be committed */
+static enum end_reason set_up(struct work *w, const struct event *ev, const struct asked *a)
+{
+	struct sig *g = w->g;
+	fill_call(w, ev, a);
+	struct call_txn *t = txn_new(w, true, METHOD_INVITE, LEG_CALLER);
+	t->key = key_server(g, ev->m, METHOD_INVITE);
+	t->cseq = ev->m->cseq;
+	if (compose_keep_request(w, t, ev) < 0 || w->full)
+		return END_OVERLOAD;
+	enum end_reason r = find_route(w, a);
+	if (r != END_NONE)
+		return r;
+	answer_100(w, t);
+	if (!attempt_reserve(w))
+		return END_NO_GATEWAY;
+	int e = attempt_start(w);
+	if (e == 0 && !w->full)
+		return END_NONE;
+	capacity_give_line(g, cell_routing(g->c, w->s.gateway));
+	if (cfg_routing(g->c, w->s.gateway)->group < g->c->groups.n)
+		capacity_give_line(g, cell_group(g->c, cfg_routing(g->c, w->s.gateway)->group));
+	media_give(w);
+	return e == -EBADMSG || e == -E2BIG ? END_NO_CODEC : END_OVERLOAD;
+}
+
+void call_invite(struct sig *g, const struct event *ev)
+{
+	const struct msg *m = ev->m;
+	struct asked a;
+	uint64_t merge = key_merge(g, m->call_id, m->from.tag, m->cseq);
+
+	if (!g->routes || !identify(g, ev, &a)) {
+		count_one(g->head, COUNT_UNAUTHORISED);
+		if (!g->routes)
+			call_refuse(g, ev, CONFIG_NONE, END_OVERLOAD, overload_lines);
+		else if (g->c->param[P_SS_REPLY_UNAUTHORIZED])
+			call_refuse(g, ev, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
+		return;
+	}
+	for (uint32_t e = index_first(&g->merges, merge); e != INDEX_NONE; e = index_next(&g->merges, e)) {
+		call_refuse(g, ev, CONFIG_NONE, END_LOOP, (struct span){ 0 });
+		return;
+	}
+	enum end_reason r = admissible(g, ev, &a);
+	if (r == END_NONE && !take_ingress(g, &a, ev->now))
+		r = END_INGRESS_LIMIT;
+	else if (r == END_NONE) {
+		struct work w;
+		if (work_new(&w, g, ev->now) < 0) {
+			r = END_OVERLOAD;
+		} else if ((r = set_up(&w, ev, &a)) == END_NONE) {
+			index_add(&g->txns, w.slot * CALL_TXNS, w.s.txn[0].key);
+			index_add(&g->merges, w.slot, merge);
+			count_one(g->head, COUNT_CALLS);
+			call_event(&w, EVENT_CALL_START);
+			work_commit(&w);
+		} else {
+			work_abandon(&w);
+		}
+		if (r != END_NONE)
+			give_ingress(g, &a);
+	}
+	if (r == END_NONE)
+		return;
+	struct out lines = out_init((char[768]){ 0 }, 768);
+	if (r == END_OVERLOAD || r == END_DRAINING) {
+		count_one(g->head, COUNT_OVERLOADED);
+		out_span(&lines, overload_lines);
+	} else if (r == END_EXTENSION) {
+		for (uint32_t i = 0; i < m->require.n; i++) {
+			out_span(&lines, i ? SPAN(", ") : SPAN("Unsupported: "));
+			out_span(&lines, m->require.v[i]);
+		}
+		out_lit(&lines, "\r\n");
+	}
+	call_refuse(g, ev, a.ingress, r, lines.full ? (struct span){ 0 } : out_done(&lines));
+}
+
+/* --- CANCEL --- */
+
+static void reply_now(struct sig *g, const struct event *ev, uint16_t code)
+{
+	struct out o = compose_begin(g);
+	struct addr to;
+	compose_reply(g, &o, ev, code, (struct span){ 0 }, (struct span){ 0 });
+	reply_address(ev, &to);
+	if (!o.full)
+		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
+}
+
+void call_cancel(struct sig *g, const struct event *ev)
+{
+	uint32_t e = index_first(&g->txns, key_server(g, ev->m, METHOD_INVITE));
+	if (e == INDEX_NONE) {
+		reply_now(g, ev, done_find(g, key_server(g, ev->m, METHOD_INVITE), ev->now) ? 200 : 481);
+		return;
+	}
+	reply_now(g, ev, 200);
+	struct work w;
+	work_open(&w, g, e / CALL_TXNS, ev->now);
+	if (w.s.phase == CALL_SETUP && w.s.txn[e % CALL_TXNS].leg == LEG_CALLER && w.s.txn[e % CALL_TXNS].state == TXN_PROCEEDING) {
+		attempt_drop(&w);
+		call_fail(&w, END_CANCELLED, ENDED_BY_CALLER, 487, 16);
+		work_commit(&w);
+	}
+}
