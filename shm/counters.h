@@ -27,6 +27,7 @@
 	X(COUNT_RTP_SEND_FAILED, "rtp_send_failed_total", "packets the kernel refused")                     \
 	X(COUNT_CDRS, "cdrs_written_total", "records written to files")                                     \
 	X(COUNT_CDR_ERRORS, "cdr_write_errors_total", "failed writes of records, each tried again")         \
+	X(COUNT_CDRS_DAMAGED, "cdrs_damaged_total", "journal entries left out because they could not be read")      \
 	X(COUNT_LOG_DROPPED, "log_lines_dropped_total", "log lines nobody took")
 
 enum counter {
