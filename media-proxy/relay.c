@@ -1,6 +1,7 @@
 #include "media-proxy/relay.h"
 #include "base/clock.h"
 #include "media-proxy/header.h"
+#include "media-proxy/sockets.h"
 #include "shm/counters.h"
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ struct relay_source { /* a socket to receive from */
 	struct loop_source source;
 	struct relay *relay;
 	uint32_t address;
-	uint32_t port; /* 0: in the packet's control message */
+	uint32_t port; /* 0: address and port are in the packet's control message */
 };
 
 struct relay {
@@ -177,36 +178,40 @@ static void read_name(const union name *from, struct addr *ret)
 	}
 }
 
-/* the port a packet was sent to, from its control message; 0: none */
-static uint32_t destination_port(struct msghdr *h)
+/* where a packet was sent to, from its control message; family 0: unknown */
+static void read_destination(struct msghdr *h, struct addr *ret)
 {
 	const struct cmsghdr *c = CMSG_FIRSTHDR(h);
-	union name to;
-	if (!c)
-		return 0;
-	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR) {
+	union name to = { .any.sa_family = AF_UNSPEC };
+	if (c && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_ORIGDSTADDR)
 		memcpy(&to.in, CMSG_DATA(c), sizeof(to.in));
-		return ntohs(to.in.sin_port);
-	}
-	if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR) {
+	else if (c && c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_ORIGDSTADDR)
 		memcpy(&to.in6, CMSG_DATA(c), sizeof(to.in6));
-		return ntohs(to.in6.sin6_port);
-	}
-	return 0;
+	read_name(&to, ret);
+}
+
+/* where packet `i` was sent to: the socket says it, or the packet */
+static bool find_destination(struct relay *r, const struct relay_source *s, uint32_t i, struct packet *k)
+{
+	const struct pair_table *t = &r->table;
+	struct addr to;
+	k->address = s->address;
+	k->port = s->port;
+	if (s->port)
+		return true;
+	read_destination(&r->in[i].msg_hdr, &to);
+	k->port = to.port;
+	for (k->address = 0; k->address < t->n_addresses; k->address++)
+		if (addr_same_ip(&to, &t->address[k->address]))
+			return true;
+	return false;
 }
 
 static bool route(struct relay *r, const struct relay_source *s, uint32_t i, uint64_t now_ns)
 {
-	struct msghdr *h = &r->in[i].msg_hdr;
 	uint8_t *payload = r->buffer[i] + HEADROOM;
-	struct packet k = {
-		.data = payload,
-		.n = r->in[i].msg_len,
-		.address = s->address,
-		.port = s->port ? s->port : destination_port(h),
-		.now_ns = now_ns,
-	};
-	if (h->msg_flags & MSG_TRUNC)
+	struct packet k = { .data = payload, .n = r->in[i].msg_len, .now_ns = now_ns };
+	if (r->in[i].msg_hdr.msg_flags & MSG_TRUNC || !find_destination(r, s, i, &k))
 		return false;
 	read_name(&r->in_name[i], &k.source);
 	if (!packet_route(&r->table, &k, &r->departure[r->n_out]))
@@ -289,7 +294,7 @@ static int add_sources(struct relay *r)
 	if (!r->source)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < t->n_addresses && status == 0; a++) {
-		if (!e->port_socket)
+		if (!e->port_socket && relay_socket_first(e, a, t->index) == a)
 			status = add_source(r, e->relay[a][t->index], a, 0);
 		for (uint32_t i = 0; e->port_socket && i < ports && status == 0; i++)
 			if (i / 2 % t->workers == t->index)

@@ -36,12 +36,24 @@ static void close_at(int *fd)
 	*fd = -1;
 }
 
+/* the first address before `a` whose socket of worker `w` serves `a` too, or `a` */
+uint32_t relay_socket_first(const struct env *e, uint32_t a, uint32_t w)
+{
+	for (uint32_t i = 0; i < a; i++)
+		if (e->relay[i][w] == e->relay[a][w])
+			return i;
+	return a;
+}
+
 void relay_sockets_close(const struct config *c, struct env *e)
 {
 	lookup_bpf_detach();
-	for (uint32_t a = 0; a < MEDIA_ADDRESSES_MAX; a++)
+	for (uint32_t a = MEDIA_ADDRESSES_MAX; a-- > 0;)
 		for (uint32_t w = 0; w < WORKERS_MAX; w++)
-			close_at(&e->relay[a][w]);
+			if (relay_socket_first(e, a, w) == a)
+				close_at(&e->relay[a][w]);
+			else
+				e->relay[a][w] = -1;
 	close_at(&e->raw4);
 	close_at(&e->raw6);
 	for (uint32_t i = 0; e->port_socket && i < c->media.addresses.n * ports_of(c); i++)
@@ -78,8 +90,9 @@ static int open_udp(const struct addr *ip, uint16_t port, int *ret_fd)
 	return 0;
 }
 
-/* --- one socket per worker and address ------------------------------------------------------------------------- */
-/* its own port is the kernel's choice and never used: a socket must be bound to be steered to */
+/* --- one socket per worker and address family ------------------------------------------------------------------ */
+/* Bound only because a socket must be bound to be steered to: its own port is the kernel's choice and never used, and it
+ * gets packets for all our addresses of its family, so that batches are larger. */
 static int open_shared(const struct addr *ip, int *ret_fd)
 {
 	int fd, one = 1, r = open_udp(ip, 0, &fd);
@@ -110,6 +123,20 @@ static int open_raw(int family, int *ret_fd)
 	return 0;
 }
 
+static int open_workers(const struct config *c, struct env *e, uint32_t a)
+{
+	const struct addr *ip = address_of(c, a);
+	int r = 0;
+	for (uint32_t i = 0; i < a; i++)
+		if (address_of(c, i)->family == ip->family) {
+			memcpy(e->relay[a], e->relay[i], sizeof(e->relay[a]));
+			return 0;
+		}
+	for (uint32_t w = 0; r == 0 && w < c->system.media; w++)
+		r = open_shared(ip, &e->relay[a][w]);
+	return r;
+}
+
 static int open_lookup(const struct config *c, struct env *e)
 {
 	struct lookup_bpf spec = {
@@ -127,8 +154,8 @@ static int open_lookup(const struct config *c, struct env *e)
 			return -EADDRNOTAVAIL;
 		if (*raw < 0)
 			r = open_raw(ip->family == 4 ? AF_INET : AF_INET6, raw);
-		for (uint32_t w = 0; r == 0 && w < spec.workers; w++)
-			r = open_shared(ip, &e->relay[a][w]);
+		if (r == 0)
+			r = open_workers(c, e, a);
 		if (r)
 			return r;
 	}
