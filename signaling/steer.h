@@ -2,18 +2,18 @@
  * hashed to a partition (base/hash.h). The kernel does it with steer.bpf.c, so that datagrams arrive at the owner's
  * socket; steer_worker() is the same rule for whatever comes another way.
  *
- * Only the first STEER_SCAN bytes are looked at, and the Call-ID must begin within them. */
+ * Only the first STEER_SCAN_BYTES are searched for the header. */
 #ifndef TANDEM_SIGNALING_STEER_H
 #define TANDEM_SIGNALING_STEER_H
 #include "base/hash.h"
 #include <stddef.h>
 #include <stdint.h>
 
-#define STEER_SCAN 2048u
+#define STEER_SCAN_BYTES 2048u
 
 /* Attaches the steering program to one listening address. `sockets`: the n_workers SO_REUSEPORT sockets bound to it, by
- * worker; `partition`: STEER_PARTITIONS bytes; `instance`: roster.instance. The sockets hold the program; the maps' and the
- * program's descriptors stay open as long as the process does.
+ * worker; `partition`: STEER_PARTITIONS bytes; `instance`: roster.instance. The sockets hold the program and it
+ * holds its maps, so nothing stays open here; attaching again replaces it.
  * 0; -ENOTSUP: built without BPF; other: what the kernel said (-EPERM without the right to load programs). */
 int steer_attach(const int *sockets, uint32_t n_workers, const uint8_t *partition, const char instance[8]);
 
