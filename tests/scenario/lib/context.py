@@ -21,6 +21,7 @@ class Context:
         self.agents, self.switches, self.loads = [], [], []
         self.media_passes = False   # media off: the SDP of one side is meant to reach the other
         self.leak_check = True
+        self.load_cpu = None        # a core for sipp (benchmarks)
         self.started = time.monotonic()
 
     def ip(self, host):
@@ -64,9 +65,9 @@ class Context:
                 c[key] = value
         return c
 
-    def make(self, config, env=None):
+    def make(self, config, env=None, cpu=None):
         """A softswitch that is not started."""
-        s = Switch(os.path.join(self.dir, f"switch{len(self.switches)}"), config, env)
+        s = Switch(os.path.join(self.dir, f"switch{len(self.switches)}"), config, env, cpu)
         self.switches.append(s)
         return s
 

@@ -15,8 +15,9 @@ class Sipp:
     def __init__(self, context, name, args):
         self.base = os.path.join(context.dir, f"{name}{len(context.loads)}")
         self.stat = self.base + ".csv"
+        prefix = ["taskset", "-c", str(context.load_cpu)] if context.load_cpu is not None else []
         self.process = subprocess.Popen(
-            [SIPP, *args, "-nostdin", "-nd", "-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf", self.stat, "-trace_err",
+            [*prefix, SIPP, *args, "-nostdin", "-nd", "-buff_size", "4194304", "-trace_stat", "-fd", "1", "-stf", self.stat, "-trace_err",
              "-error_file", self.base + ".err"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=context.dir, start_new_session=True)
         context.loads.append(self)

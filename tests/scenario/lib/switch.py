@@ -103,11 +103,12 @@ class Control:
 
 
 class Switch:
-    def __init__(self, directory, config, env=None):
+    def __init__(self, directory, config, env=None, cpu=None):
         self.dir, self.pid, self.process, self.control = directory, 0, None, None
         os.makedirs(directory, exist_ok=True)
         self.file, self.log_file = os.path.join(directory, "tandem.yaml"), os.path.join(directory, "tandem.log")
         self.env = dict(os.environ, **(env or {}))
+        self.prefix = ["taskset", "-c", str(cpu)] if cpu is not None else []
         self.write(config)
         self.address = None
         if isinstance(config, dict):
@@ -125,7 +126,7 @@ class Switch:
 
     def spawn(self, *args):
         log = open(self.log_file, "ab")
-        self.process = subprocess.Popen([program("tandem"), "-c", self.file, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        self.process = subprocess.Popen([*self.prefix, program("tandem"), "-c", self.file, *args], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                         cwd=self.dir, env=self.env, start_new_session=True)
         log.close()
         self.pid = self.process.pid
