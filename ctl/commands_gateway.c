@@ -1,0 +1,260 @@
+/* gateways, route. */
+#include "base/uuid.h"
+#include "ctl/control.h"
+#include "ctl/view.h"
+#include "shm/call.h"
+#include "tables/route.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define ROUTE_STEPS 4096u
+
+static const char *const locks[] = { [LOCK_NONE] = "none", [LOCK_OUT] = "out", [LOCK_IN] = "in", [LOCK_ALL] = "all" };
+
+/* --- gateways ---------------------------------------------------------------------------------------------------- */
+
+static void add_limit(struct json *o, const char *key, uint32_t limit)
+{
+	if (limit == CONFIG_NONE)
+		js_add_null(o, key);
+	else
+		js_add_int(o, key, limit);
+}
+
+static double rounded(double v)
+{
+	return (double)(int64_t)(10 * v + 0.5) / 10;
+}
+
+/* quotients of nothing are null */
+static void add_figures(struct json *o, const struct view_sum *s)
+{
+	js_add_int(o, "cps", (int64_t)s->cps);
+	if (s->attempts)
+		js_add_real(o, "asr_percent", rounded(100.0 * (double)s->answers / (double)s->attempts));
+	else
+		js_add_null(o, "asr_percent");
+	if (s->ended)
+		js_add_real(o, "acd_s", rounded((double)s->duration_ms / (double)s->ended / 1000));
+	else
+		js_add_null(o, "acd_s");
+	if (s->progressed)
+		js_add_int(o, "pdd_ms", (int64_t)(s->pdd_ms / s->progressed));
+	else
+		js_add_null(o, "pdd_ms");
+	js_add_int(o, "attempts", (int64_t)s->attempts);
+	js_add_int(o, "answers", (int64_t)s->answers);
+}
+
+struct gateway_row {
+	struct span id;
+	const char *kind;
+	bool enabled, addressed;
+	uint32_t lock, line_limit, cell;
+};
+
+static void add_gateway(struct command *c, const struct gateway_row *g, struct json *list)
+{
+	struct view_sum s = view_sum(c->control->env, g->cell);
+	struct json *o = js_object();
+	char reason[32] = "";
+	const char *state = "up";
+	if (!g->enabled) {
+		state = "disabled";
+		snprintf(reason, sizeof(reason), "enabled: off");
+	} else if (g->lock != LOCK_NONE) {
+		state = "locked";
+		snprintf(reason, sizeof(reason), "lock: %s", g->lock <= LOCK_ALL ? locks[g->lock] : "?");
+	} else if (!g->addressed) {
+		state = "down";
+		snprintf(reason, sizeof(reason), "no address");
+	}
+	js_add_text(o, "id", g->id);
+	js_add_text(o, "kind", span_of(g->kind));
+	js_add_text(o, "state", span_of(state));
+	js_add_text(o, "reason", span_of(reason));
+	js_add_int(o, "calls", (int64_t)s.calls);
+	add_limit(o, "line_limit", g->line_limit);
+	add_figures(o, &s);
+	js_push(list, o);
+}
+
+int command_gateways(struct command *c)
+{
+	const struct config *config = control_config(c->control);
+	struct json *list = js_array();
+	for (uint32_t i = 0; i < config->mapping_gateways.n; i++) {
+		const struct cfg_mapping_gateway *g = cfg_mapping(config, i);
+		add_gateway(c,
+			&(struct gateway_row){ cfg_span(config, g->id), "mapping", g->enabled, true, g->lock, g->line_limit,
+				cell_mapping(config, i) },
+			list);
+	}
+	for (uint32_t i = 0; i < config->routing_gateways.n; i++) {
+		const struct cfg_routing_gateway *g = cfg_routing(config, i);
+		add_gateway(c,
+			&(struct gateway_row){ cfg_span(config, g->id), "routing", g->enabled, g->addresses.n > 0, g->lock, g->line_limit,
+				cell_routing(config, i) },
+			list);
+	}
+	js_add(c->result, "gateways", list);
+	return 0;
+}
+
+/* --- route ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t running(const void *context, uint32_t gateway)
+{
+	const struct env *e = context;
+	return (uint32_t)view_sum(e, cell_routing(e->config.p, gateway)).calls;
+}
+
+static uint32_t last_hour(const void *context, uint32_t gateway)
+{
+	const struct env *e = context;
+	return (uint32_t)view_sum(e, cell_routing(e->config.p, gateway)).last_hour;
+}
+
+static bool over(uint64_t n, uint32_t limit)
+{
+	return limit != CONFIG_NONE && n >= limit;
+}
+
+static bool full(const void *context, uint32_t gateway, enum route_verdict *ret_why)
+{
+	const struct env *e = context;
+	const struct config *c = e->config.p;
+	const struct cfg_routing_gateway *g = cfg_routing(c, gateway);
+	struct view_sum s = view_sum(e, cell_routing(c, gateway));
+	if (over(s.calls, g->line_limit)) {
+		*ret_why = ROUTE_LINE_LIMIT;
+	} else if (g->group != CONFIG_NONE &&
+		   over(view_sum(e, cell_group(c, g->group)).calls, CFG_LIST(c, &c->groups, struct cfg_group)[g->group].line_limit)) {
+		*ret_why = ROUTE_GROUP_LIMIT;
+	} else if (over(s.cps, g->rate_limit)) {
+		*ret_why = ROUTE_RATE_LIMIT;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool down(const void *context, uint32_t gateway)
+{
+	(void)context;
+	(void)gateway;
+	return false; /* nobody watches gateways in this version: a gateway is up */
+}
+
+static void add_step(struct json *steps, const char *step, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void add_step(struct json *steps, const char *step, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	struct json *o = js_object();
+	js_add_text(o, "step", span_of(step));
+	js_add_text(o, "result", span_of(text));
+	js_push(steps, o);
+}
+
+/* What the ingress gateway lets through; true: the call goes on. Cuts the tech prefix off. */
+static bool enter(struct command *c, struct route_query *q, struct json *steps)
+{
+	const struct config *config = control_config(c->control);
+	if (q->ingress == CONFIG_NONE) {
+		add_step(steps, "ingress", "none given: no limits and filters of an ingress gateway");
+		return true;
+	}
+	const struct cfg_mapping_gateway *g = cfg_mapping(config, q->ingress);
+	struct span tech = cfg_span(config, g->tech_prefix);
+	add_step(steps, "ingress", "%s", cfg_str(config, g->id));
+	if (!g->enabled || g->lock == LOCK_OUT || g->lock == LOCK_ALL) {
+		add_step(steps, "lock", "refused with 403: the gateway is %s", g->enabled ? "locked" : "disabled");
+		return false;
+	}
+	if (tech.n && !span_starts(q->callee, tech)) {
+		add_step(steps, "tech_prefix", "the callee does not begin with %.*s: such a call is not this gateway's", (int)tech.n, tech.p);
+		return false;
+	}
+	q->callee.p += tech.n;
+	q->callee.n -= tech.n;
+	if (tech.n)
+		add_step(steps, "tech_prefix", "%.*s is cut off: %.*s", (int)tech.n, tech.p, (int)q->callee.n, q->callee.p);
+	if (!prefix_allowed(config, &g->callee_prefixes, q->callee)) {
+		add_step(steps, "callee_prefixes", "refused with 403");
+		return false;
+	}
+	if (!prefix_allowed(config, &g->caller_prefixes, q->caller)) {
+		add_step(steps, "caller_prefixes", "refused with 403");
+		return false;
+	}
+	struct view_sum s = view_sum(c->control->env, cell_mapping(config, q->ingress));
+	if (over(s.calls, g->line_limit) || over(s.cps, g->rate_limit)) {
+		add_step(steps, "limit", "refused with 503: the %s limit is reached", over(s.calls, g->line_limit) ? "line" : "rate");
+		return false;
+	}
+	return true;
+}
+
+static void add_candidate(const struct config *config, const struct route_query *q, const struct route_step *s, struct json *list)
+{
+	char rule[160];
+	struct json *o = js_object();
+	const struct cfg_routing_gateway *g = cfg_routing(config, s->gateway);
+	size_t n = s->prefix_n < q->callee.n ? s->prefix_n : q->callee.n;
+	snprintf(rule, sizeof(rule), "prefix \"%.*s\" (%s), priority %u, weight %u", (int)n, q->callee.p,
+		g->prefix_mode == PREFIX_TERMINAL ? "terminal" : "extension", g->priority, g->weight);
+	js_add_text(o, "gateway", cfg_span(config, g->id));
+	js_add_bool(o, "taken", s->verdict == ROUTE_TAKEN);
+	js_add_text(o, "reason", s->verdict == ROUTE_TAKEN ? SPAN("") : span_of(route_verdict_text((enum route_verdict)s->verdict)));
+	js_add_text(o, "rule", span_of(rule));
+	js_push(list, o);
+}
+
+static void decide(struct command *c, const struct route_query *q, struct json *steps, struct json *candidates)
+{
+	static struct route_step considered[ROUTE_STEPS];
+	const struct env *e = c->control->env;
+	const struct config *config = control_config(c->control);
+	const struct route_view view = { .context = e, .calls = running, .last_hour = last_hour, .full = full, .down = down,
+		.random = uuid_random() };
+	uint16_t gateways[CALL_CANDIDATES];
+	uint32_t n_steps = ROUTE_STEPS;
+	bool matched = false;
+	int64_t limit = config->param[P_SS_GATEWAY_SWITCH_LIMIT];
+	uint32_t cap = limit >= 0 && limit < CALL_CANDIDATES ? (uint32_t)limit + 1 : CALL_CANDIDATES;
+	uint32_t n = routes_find(e->routes.p, config, q, &view, gateways, cap, &matched, considered, &n_steps);
+	for (uint32_t i = 0; i < n_steps; i++)
+		add_candidate(config, q, &considered[i], candidates);
+	if (!matched)
+		add_step(steps, "route", "refused with 404: no prefix matches");
+	else if (!n)
+		add_step(steps, "route", "refused with 503: every gateway that matches is left out");
+	for (uint32_t i = 0; i < n; i++)
+		add_step(steps, "attempt", "%u: %s", i + 1, cfg_str(config, cfg_routing(config, gateways[i])->id));
+}
+
+int command_route(struct command *c)
+{
+	const struct env *e = c->control->env;
+	const struct config *config = control_config(c->control);
+	const char *callee = request_arg(c->request, "callee"), *caller = request_arg(c->request, "caller"),
+		   *from = request_arg(c->request, "from");
+	struct route_query q = { .callee = span_of(callee), .caller = span_of(caller), .ingress = CONFIG_NONE };
+	if (!callee)
+		return command_error(c, -EINVAL, "callee: a number is expected");
+	if (from && (q.ingress = view_mapping(config, span_of(from))) == CONFIG_NONE)
+		return command_error(c, -EINVAL, "from: %s is no mapping gateway", from);
+	if (!e->routes.p || routes_config_generation(e->routes.p) != e->config.generation)
+		return command_error(c, -EAGAIN, "the routes of this configuration are being built; try again");
+	struct json *steps = js_array(), *candidates = js_array();
+	if (enter(c, &q, steps))
+		decide(c, &q, steps, candidates);
+	js_add(c->result, "steps", steps);
+	js_add(c->result, "candidates", candidates);
+	return 0;
+}
