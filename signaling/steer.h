@@ -13,8 +13,8 @@
 
 /* Attaches the steering program to one listening address. `sockets`: the n_workers SO_REUSEPORT sockets bound to it, by
  * worker; `partition`: STEER_PARTITIONS bytes; `instance`: roster.instance. The sockets hold the program and it
- * holds its maps, so nothing stays open here; attaching again replaces it.
- * 0; -ENOTSUP: built without BPF; other: what the kernel said (-EPERM without the right to load programs). */
+ * holds its maps, so nothing stays open here and it lasts as long as they do.
+ * 0; -ENOTSUP: built without BPF; -EBUSY: attached before, which goes on; other: what the kernel said (-EPERM without the right to load programs). */
 int steer_attach(const int *sockets, uint32_t n_workers, const uint8_t *partition, const char instance[8]);
 
 /* the owner; UINT32_MAX: no Call-ID found, or it names a worker that is not there */
