@@ -150,9 +150,16 @@ static void check_mapping(struct compile *c, const struct node *root)
 
 /* --- the rest ------------------------------------------------------------------------------------------------------ */
 
+/* each parameter is good on its own: only what `routing` says itself can contradict */
 static void check_windows(struct compile *c, const struct node *root)
 {
-	if (c->config.routing.bucket > c->config.routing.window)
+	const struct node *routing = node_get(root, "routing");
+	bool said = routing && (node_get(routing, "bucket") || node_get(routing, "window"));
+	if (c->config.routing.bucket <= c->config.routing.window)
+		return;
+	if (!said)
+		c->config.routing.bucket = c->config.routing.window;
+	else
 		say(c, node_at(root, "routing", "bucket"), "routing", "bucket", "is longer than the window");
 }
 

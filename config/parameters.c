@@ -117,7 +117,7 @@ bool resend_read(struct compile *c, const struct node *n, const struct place *pl
 /* "300/3600", "300,3600" or a list of two */
 static bool pair_read(struct compile *c, const struct node *n, const struct place *place, enum cfg_param p)
 {
-	const struct type *t = &params[p].type;
+	struct type each = params[p].type, *t = &each;
 	struct span parts[2] = { { 0 } };
 	struct mark marks[2] = { n->at, n->at };
 	const char *bar = n->kind == NODE_SCALAR ? memchr(n->text.p, '/', n->text.n) : NULL;
@@ -141,6 +141,9 @@ static bool pair_read(struct compile *c, const struct node *n, const struct plac
 		return false;
 	}
 	int64_t v[2];
+	char range[48];
+	snprintf(range, sizeof(range), "%lld-%lld", (long long)t->min, (long long)t->max);
+	t->allowed = range;
 	for (int i = 0; i < 2; i++) {
 		struct input in = { c, marks[i], place, parts[i], false };
 		if (!t->read(&in, t, &v[i]))

@@ -203,7 +203,9 @@ static bool is_empty_list(const struct type *t, const struct node *n)
 
 bool schema_list(struct compile *c, const struct type *t, const struct node *n, const struct place *place, struct cfg_list *ret_list)
 {
-	struct growing g = { .type = t };
+	struct type element = *t;
+	struct growing g = { .type = &element };
+	element.null = false; /* "none" is no element */
 	size_t errors = config_errors_count(c->errors);
 	if (!is_empty_list(t, n))
 		schema_each(c, n, place, add_element, &g);

@@ -63,7 +63,7 @@ const char *suggest_text(const struct suggest *s, char *buf, size_t cap)
 {
 	size_t n = 0;
 	buf[0] = 0;
-	for (uint32_t i = 0; i < s->n && n < cap; i++) {
+	for (uint32_t i = 0; i < s->n && n < cap && s->best[i].distance <= s->best[0].distance + 1; i++) {
 		char shown[SHOWN_MAX];
 		n += (size_t)snprintf(buf + n, cap - n, "%s%s", i ? " or " : ", did you mean ", errors_shown(s->best[i].name, shown));
 	}
