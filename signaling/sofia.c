@@ -217,5 +217,9 @@ int sofia_via(struct span value, char *scratch, struct msg_via *ret_via)
 	if (r == 0)
 		r = put_via(value, scratch, &h.via, ret_via);
 	su_home_deinit(home);
+	if (r < 0) {
+		memset(ret_via, 0, sizeof(*ret_via));
+		ret_via->value = value;
+	}
 	return r;
 }
