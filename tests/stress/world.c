@@ -240,6 +240,9 @@ void world_look(struct world *w, bool still)
 	for (uint32_t i = 0; i < WORLD_CALLS; i++) {
 		struct call_state s;
 		uint32_t generation = 0;
+		if (!slot_read(&calls[i].slot, calls[i].copies, sizeof s, &generation, &s))
+			CHECK(state_sum(&s) == s.stage_at, "reader sees call %u torn", i);
+		generation = 0;
 		CHECK(__atomic_load_n(&calls[i].slot.state, __ATOMIC_RELAXED) <= SLOT_CLOSING, "state of call %u", i);
 		int r = call_read(&calls[i], plan, &generation, &s, text);
 		w->memory->reads++;

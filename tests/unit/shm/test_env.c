@@ -2,8 +2,8 @@
 #include "shm/env.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

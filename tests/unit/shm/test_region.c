@@ -8,8 +8,8 @@
 #include "shm/roster.h"
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 Test(region, roles_have_names)
 {
@@ -146,12 +146,21 @@ Test(region, its_size_is_sealed)
 	sample_done(&r);
 }
 
-Test(region, readers_cannot_write, .signal = SIGSEGV)
+Test(region, readers_cannot_write)
 {
 	struct region owner, reader;
 	cr_assert_eq(sample_region(ROLE_CDR, 0, &owner), 0);
 	cr_assert_eq(region_map(owner.fd, false, &reader), 0);
-	stat_set(&reader.head->heartbeat_ms, 1);
+	pid_t pid = fork();
+	if (!pid) {
+		close(2); /* a sanitizer would tell at length what is meant here */
+		stat_set(&reader.head->heartbeat_ms, 1);
+		_exit(0);
+	}
+	int status;
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+	cr_assert_eq(owner.head->heartbeat_ms, 0);
 }
 
 static int map_with(void (*damage)(struct region_head *h))
