@@ -56,6 +56,9 @@ int region_make(const struct region_head *plan, struct region *ret_region)
 		close(fd);
 		return r;
 	}
+	/* fallocate() reserves the pages but leaves clearing them to the first touch; better now than in the middle of a call.
+	 * Kernels before 5.14 do not know this: then it is the first touch. */
+	madvise(head, plan->size, MADV_POPULATE_WRITE);
 	*head = *plan;
 	layout_init(head);
 	*ret_region = (struct region){ .head = head, .size = plan->size, .fd = fd, .writable = true };
