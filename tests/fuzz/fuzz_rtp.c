@@ -103,11 +103,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	for (p++, n--; n >= 3;) {
 		uint8_t source = p[0], where = p[1];
 		size_t length = p[2] < n - 3 ? p[2] : n - 3;
-		uint8_t *data = malloc(length + 1); /* in its exact size: any read beyond it is seen */
+		uint8_t *data = malloc(length ? length : 1); /* in its exact size: any read beyond it is seen */
 		struct departure d;
 		if (!data)
 			return 0;
-		data = realloc(data, length ? length : 1);
 		memcpy(data, p + 3, length);
 		now_ns += (uint64_t)(where >> 4) * 200000000u;
 		uint16_t port = (uint16_t)(4000 + (source >> 4));
