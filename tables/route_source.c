@@ -17,7 +17,8 @@ struct addr route_source_key(const struct addr *a, unsigned bits)
 	struct addr key = { .family = a->family, .bits = (uint8_t)bits };
 	for (unsigned i = 0; i < sizeof(key.ip) && 8 * i < bits; i++) {
 		unsigned left = bits - 8 * i;
-		key.ip[i] = left >= 8 ? a->ip[i] : (uint8_t)(a->ip[i] & 0xff00u >> left);
+		unsigned mask = left >= 8 ? 0xff : 0xff00u >> left;
+		key.ip[i] = (uint8_t)(a->ip[i] & mask);
 	}
 	return key;
 }
