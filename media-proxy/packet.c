@@ -34,7 +34,8 @@ static void read_packet(const struct pair *p, const struct packet *k, struct rea
 	if (ret->rtcp) {
 		uint32_t ssrc;
 		ret->bad = rtcp_parse(k->data, k->n, &ssrc) < 0;
-		ret->continuous = !ret->bad && ret->stats.received && ssrc == ret->stats.ssrc;
+		/* has no sequence: it may carry its own address along, not that of the media it shares a port with */
+		ret->continuous = ret->second && !ret->bad && ret->stats.received && ssrc == ret->stats.ssrc;
 	} else {
 		ret->bad = rtp_parse(k->data, k->n, &ret->rtp) < 0;
 		ret->continuous = !ret->bad && rtp_continues(&ret->stats, &ret->rtp);
@@ -121,12 +122,29 @@ static bool depart(const struct pair_table *t, uint32_t number, const struct pai
 	return ret->to.family == ret->from.family && ret->to.port && !addr_is_any(&ret->to);
 }
 
-static bool forward(struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret_departure)
+static bool is_ours(const struct pair_table *t, const struct addr *a)
 {
+	if (pair_of_port(t, a->port) == PAIR_NONE)
+		return false;
+	for (uint32_t i = 0; i < t->n_addresses; i++)
+		if (addr_same_ip(a, &t->address[i]))
+			return true;
+	return false;
+}
+
+static bool forward(struct pair_table *t, uint32_t number, const struct packet *k, bool rtcp, struct departure *ret_departure)
+{
+	const struct pair *p = &t->pair[number / t->workers];
 	/* the other leg must mean us too: a leg that was given up may still name a pair that has another call by now */
 	struct pair *peer = pair_get(t, p->want.peer);
 	if (!peer || peer->want.peer != number || !depart(t, p->want.peer, peer, rtcp, ret_departure)) {
 		count_drop(p->flow, &p->flow->dropped_unready);
+		return false;
+	}
+	/* Two calls of ours may be joined outside, but what came from ourselves does not go to ourselves: SDPs that name our own
+	 * ports could make a circle in which a packet runs for ever. */
+	if (is_ours(t, &k->source) && is_ours(t, &ret_departure->to)) {
+		count_drop(p->flow, &p->flow->dropped_source);
 		return false;
 	}
 	if (rtcp)
@@ -155,5 +173,5 @@ bool packet_route(struct pair_table *t, const struct packet *k, struct departure
 		return false;
 	}
 	take_source(p, k, &r, v);
-	return count_accepted(p, k, &r) && forward(t, number, p, r.rtcp, ret_departure);
+	return count_accepted(p, k, &r) && forward(t, number, k, r.rtcp, ret_departure);
 }

@@ -173,6 +173,9 @@ Test(packet, rtcp_of_muxed_and_plain_legs)
 	cr_assert(rtcp("10.0.0.2:5000", 10004, 2));
 	leaves("192.0.2.1:10001", "10.0.0.1:4001");
 	cr_assert(flows[2].rtcp_packets == 1 && flows[2].packets == 0 && flows[2].first_ms == 0 && flows[2].latched);
+	cr_assert(rtp("10.0.0.2:5000", 10004, 1, 2));
+	now_ms += 5000;
+	cr_assert_not(rtcp("10.0.0.2:5002", 10004, 2)); /* RTCP alone does not take the media along */
 }
 
 Test(packet, hold_drops_and_loses_nothing)
@@ -212,6 +215,24 @@ Test(packet, needs_a_peer_that_means_this_leg_and_has_an_address)
 	slot_free(&leg(2)->slot);
 	cr_assert_not(rtp("10.0.0.1:4000", 10000, 5, 1));
 	cr_assert(flows[0].dropped_unready == 5 && flows[0].packets == 5 && flows[2].sent == 0);
+}
+
+Test(packet, no_circle_through_our_own_ports)
+{
+	struct media_want a = leg(0)->want[leg(0)->slot.commit & 1], b = leg(2)->want[leg(2)->slot.commit & 1];
+	b.remote_rtp = parse("192.0.2.1:10012"); /* another call of ours */
+	change(2, &b);
+	cr_assert(rtp("10.0.0.1:4000", 10000, 1, 1));
+	a.remote_rtp = parse("192.0.2.1:10004");
+	a.epoch++;
+	change(0, &a);
+	b.remote_rtp = parse("10.0.0.2:5000");
+	change(2, &b);
+	cr_assert(rtp("192.0.2.1:10004", 10000, 2, 1)); /* from one of our calls to somebody outside */
+	b.remote_rtp = parse("192.0.2.1:10000");
+	change(2, &b);
+	cr_assert_not(rtp("192.0.2.1:10004", 10000, 3, 1));
+	cr_assert(flows[0].dropped_source == 1 && flows[2].sent == 2);
 }
 
 Test(packet, from_one_family_to_the_other)
