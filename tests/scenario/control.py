@@ -30,7 +30,7 @@ def case_fields(t):
     st = s.ask("status")
     equal((st["name"], st["state"], st["calls"], st["pid"]), ("scenario", "running", 1, s.pid), "status")
     ws = s.workers()
-    equal(sorted({w["role"] for w in ws} & {"signaling", "routing", "registrar", "media", "cdr"}), ["cdr", "media", "registrar", "routing", "signaling"], "roles")
+    equal({"signaling", "routing", "media", "cdr"} - {w["role"] for w in ws}, set(), "roles that are missing")
     equal([w["state"] for w in ws], ["running"] * len(ws), "states of the workers")
     check(all(w["heartbeat_age_ms"] < 2000 and w["rss_kb"] > 0 for w in ws), f"workers {ws}")
     call = s.calls()[0]
@@ -170,7 +170,7 @@ def case_restart_worker(t):
     caller, gw = t.caller(), t.gateway()
     a, b = t.established(s, caller, gw)
     pid = s.worker("signaling")["pid"]
-    equal(s.ctl("restart", "signaling-0")[0], 0, "exit status")
+    equal(s.ctl("restart", "signaling/0")[0], 0, "exit status")
     end = time.monotonic() + 5
     while s.worker("signaling")["pid"] in (0, pid) and time.monotonic() < end:
         time.sleep(0.02)
