@@ -244,15 +244,19 @@ static int map_regions(struct env *e)
 		if (r->fd <= 0)
 			continue;
 		int error = region_map(r->fd, seat == e->seat, r);
-		if (error)
+		if (!error && r->head->seat != seat) {
+			region_unmap(r);
+			error = -EPROTO;
+		}
+		/* a neighbour that has damaged its own region must not keep others from starting */
+		if (error && (seat == e->seat || seat == 0))
 			return error;
-		if (r->head->seat != seat)
-			return -EPROTO;
+		if (error)
+			log_error("region of %s/%u not mapped: %s", role_name(seat_role(seat)), seat_index(seat),
+				strerror(-error));
 	}
-	if (!own(e))
-		return -ENOENT;
 	e->roster = region_area(&e->region[seat_of(ROLE_SUPERVISOR, 0)], AREA_ROSTER);
-	return 0;
+	return own(e) && e->roster ? 0 : -ENOENT;
 }
 
 static int open_loop(struct env *e)

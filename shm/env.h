@@ -22,7 +22,7 @@ struct image { /* a sealed memfd, mapped read-only */
 struct env {
 	enum role role;
 	uint32_t index, seat;
-	struct region region[SEATS_MAX]; /* own: writable; others: read-only; unused seats: head NULL (before env_start: fd <= 0) */
+	struct region region[SEATS_MAX]; /* own: writable; others: read-only; unused and damaged ones: head NULL (unused before env_start: fd <= 0) */
 	const struct roster *roster;
 	int doorbell[SEATS_MAX];         /* eventfd (non-blocking) of each seat; -1: no such seat */
 	int supervisor;                  /* SOCK_SEQPACKET to the supervisor, non-blocking */

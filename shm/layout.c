@@ -166,3 +166,24 @@ void layout_init(struct region_head *head)
 		if (head->ring_at[seat])
 			((struct ring *)(base + head->ring_at[seat]))->capacity = layout_ring(head->seat, seat);
 }
+
+bool layout_intact(const struct region_head *head)
+{
+	const char *base = (const char *)head;
+	const struct journal *j = (const struct journal *)(base + head->area[AREA_JOURNAL].at);
+	if (head->area[AREA_JOURNAL].at && j->capacity != head->area[AREA_JOURNAL].n)
+		return false;
+	if (head->area[AREA_BLOCKS].at) {
+		struct block_plan plan;
+		uint64_t size = block_plan_for(head->area[AREA_CALLS].n, &plan);
+		if (size > (uint64_t)head->area[AREA_BLOCKS].n * head->area[AREA_BLOCKS].size ||
+			memcmp(&plan, base + head->area[AREA_BLOCKS].at, sizeof plan) != 0)
+			return false;
+	}
+	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
+		const struct ring *r = (const struct ring *)(base + head->ring_at[seat]);
+		if (head->ring_at[seat] && r->capacity != layout_ring(head->seat, seat))
+			return false;
+	}
+	return true;
+}

@@ -1,4 +1,4 @@
-/* How large everything is: used by region_plan() and region_make() only. */
+/* How large everything is: for region_plan(), region_make() and region_map() only. */
 #ifndef TANDEM_SHM_LAYOUT_H
 #define TANDEM_SHM_LAYOUT_H
 #include "shm/region.h"
@@ -13,4 +13,6 @@ uint64_t layout_front(enum area a);
 uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat);
 /* fills in the heads of rings, journal and blocks of a new region, all of whose bytes are zero */
 void layout_init(struct region_head *head);
+/* whether they still say so; `head`'s areas and rings lie within the region */
+bool layout_intact(const struct region_head *head);
 #endif

@@ -1,5 +1,6 @@
 #include "shm/region.h"
 #include "shm/layout.h"
+#include "shm/ring.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,10 +78,12 @@ static bool fits(const struct region_head *h, uint64_t size)
 		if (at && (at % LAYOUT_UNIT || at < sizeof *h || at > size || n > size - at))
 			return false;
 	}
-	for (uint32_t seat = 0; seat < SEATS_MAX; seat++)
-		if (h->ring_at[seat] > size)
+	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
+		uint64_t at = h->ring_at[seat], n = sizeof(struct ring) + layout_ring(h->seat, seat);
+		if (at && (at % LAYOUT_UNIT || at > size || n > size - at))
 			return false;
-	return true;
+	}
+	return layout_intact(h);
 }
 
 int region_map(int fd, bool writable, struct region *ret_region)

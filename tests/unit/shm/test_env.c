@@ -137,6 +137,17 @@ Test(env, a_region_of_another_seat_is_refused, .init = supervise)
 	cr_assert_eq(env_start(&e), -EINVAL);
 }
 
+Test(env, a_damaged_neighbour_does_not_keep_one_from_starting, .init = supervise)
+{
+	uint32_t control = seat_of(ROLE_CONTROL, 0);
+	log_init("test", LOG_TEXT, LOG_ERROR, open("/dev/null", O_WRONLY));
+	commit_u64(&e.region[control].head->magic, 0);
+	sit(&e, ROLE_CDR);
+	cr_assert_null(e.region[control].head);
+	cr_assert_eq(env_push(&e, control, 1, NULL, 0, NULL, 0), -ENOENT);
+	env_done(&e);
+}
+
 Test(env, rings_are_drained_in_batches, .init = supervise)
 {
 	struct env before = e;

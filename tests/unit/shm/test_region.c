@@ -210,12 +210,24 @@ static void damage_ring(struct region_head *h)
 {
 	h->ring_at[1] = h->size + 64;
 }
+static void damage_ring_size(struct region_head *h)
+{
+	((struct ring *)((char *)h + h->ring_at[1]))->capacity *= 2;
+}
+static void damage_journal(struct region_head *h)
+{
+	((struct journal *)((char *)h + h->area[AREA_JOURNAL].at))->capacity = 0;
+}
+static void damage_blocks(struct region_head *h)
+{
+	((struct block_plan *)((char *)h + h->area[AREA_BLOCKS].at))->at[3] = UINT64_MAX;
+}
 
 Test(region, what_does_not_fit_is_refused)
 {
 	cr_assert_eq(map_with(damage_nothing), 0);
 	void (*damages[])(struct region_head *) = { damage_magic, damage_layout, damage_hash, damage_size, damage_seat,
-		damage_area, damage_area_at, damage_ring };
+		damage_area, damage_area_at, damage_ring, damage_ring_size, damage_journal, damage_blocks };
 	for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++)
 		cr_assert_eq(map_with(damages[i]), -EPROTO, "damage %zu", i);
 	struct region r;
