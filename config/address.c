@@ -9,7 +9,8 @@
 /* a port that was written must be one: addr_parse takes a missing one for 0 */
 static bool parse(struct span text, struct addr *ret_addr)
 {
-	return addr_parse(text, ret_addr) == 0 && !(text.n > 2 && memcmp(text.p + text.n - 2, ":0", 2) == 0 && ret_addr->family == 4) &&
+	return addr_parse(text, ret_addr) == 0 &&
+	       !(text.n > 2 && memcmp(text.p + text.n - 2, ":0", 2) == 0 && ret_addr->family == 4) &&
 	       !(text.n > 3 && memcmp(text.p + text.n - 3, "]:0", 3) == 0);
 }
 
@@ -23,7 +24,8 @@ bool read_target(const struct input *in, const struct type *t, void *out)
 	struct addr a;
 	(void)t;
 	if (!parse(in->text, &a))
-		return value_wrong(in, "is not an address, allowed: IP, IP:PORT, [IPv6]:PORT; names are not resolved", "");
+		return value_wrong(
+			in, "is not an address, allowed: IP, IP:PORT, [IPv6]:PORT; names are not resolved", "");
 	if (addr_is_any(&a) || multicast(&a))
 		return value_wrong(in, "is not an address that something can be sent to", "");
 	if (!a.port)
@@ -83,7 +85,8 @@ bool read_listen(const struct input *in, const struct type *t, void *out)
 	static const struct {
 		struct span prefix;
 		enum cfg_transport transport;
-	} prefixes[] = { { { "udp:", 4 }, TRANSPORT_UDP }, { { "tcp:", 4 }, TRANSPORT_TCP }, { { "tls:", 4 }, TRANSPORT_TLS } };
+	} prefixes[] = { { { "udp:", 4 }, TRANSPORT_UDP }, { { "tcp:", 4 }, TRANSPORT_TCP }, { { "tls:", 4 },
+		TRANSPORT_TLS } };
 	struct cfg_listen l = { .transport = TRANSPORT_UDP };
 	struct span rest = in->text;
 	(void)t;
@@ -95,7 +98,10 @@ bool read_listen(const struct input *in, const struct type *t, void *out)
 		}
 	}
 	if (!parse(rest, &l.addr) || multicast(&l.addr))
-		return value_wrong(in, "is not an address to listen on, allowed: udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT, IPv6 in brackets", "");
+		return value_wrong(in,
+			"is not an address to listen on, allowed: udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT, IPv6 in "
+			"brackets",
+			"");
 	if (!l.addr.port)
 		l.addr.port = l.transport == TRANSPORT_TLS ? SIP_TLS_PORT : SIP_PORT;
 	memcpy(out, &l, sizeof(l));

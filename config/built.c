@@ -1,5 +1,5 @@
-/* What is not there yet. One row per key: it is accepted and named once at start, unless ignoring it would let something
- * through that the operator wants to be stopped, checked, hidden or paid: then it is an error.
+/* What is not there yet. One row per key: it is accepted and named once at start, unless ignoring it would let
+ * something through that the operator wants to be stopped, checked, hidden or paid: then it is an error.
  * A row goes when its feature comes. */
 #include "config/schema.h"
 #include <fnmatch.h>
@@ -10,7 +10,8 @@ enum effect { NAMED, RESTRICTS, AUTHENTICATES, ENCRYPTS, BILLS, OTHER };
 
 static const struct row {
 	const char *path; /* of the schema: no indices, no ids; pattern of fnmatch */
-	const char *when; /* NULL: any value but the default; ">1": more than one element; else a pattern for the value */
+	const char
+		*when; /* NULL: any value but the default; ">1": more than one element; else a pattern for the value */
 	enum effect effect;
 } rows[] = {
 	{ "sip.listen", "tls:*", ENCRYPTS },
@@ -128,14 +129,16 @@ static void name_it(struct compile *c, size_t row, const struct place *place, st
 
 static void refuse(struct compile *c, const struct row *r, const struct place *place, struct mark at, struct span text)
 {
-	static const char *const because[] = { [RESTRICTS] = "restricts", [AUTHENTICATES] = "authenticates", [ENCRYPTS] = "encrypts", [BILLS] = "bills" };
+	static const char *const because[] = { [RESTRICTS] = "restricts", [AUTHENTICATES] = "authenticates",
+		[ENCRYPTS] = "encrypts", [BILLS] = "bills" };
 	char shown[SHOWN_MAX];
 	const char *value = r->when && text.n ? errors_shown(text, shown) : ""; /* never a password */
 	const char *blank = *value ? " " : "";
 	if (r->effect == OTHER)
 		errors_add(c->errors, at, place, "%s%sis not available yet", value, blank);
 	else
-		errors_add(c->errors, at, place, "%s%sis not available yet and is refused because it %s", value, blank, because[r->effect]);
+		errors_add(c->errors, at, place, "%s%sis not available yet and is refused because it %s", value, blank,
+			because[r->effect]);
 }
 
 bool built_concerns(const struct place *place)
@@ -190,8 +193,8 @@ void built_finish(struct compile *c)
 		char text[2 * PLACE_MAX], more[32] = "";
 		if (c->built->count[i] > 1)
 			snprintf(more, sizeof(more), " (and %u more)", c->built->count[i] - 1);
-		snprintf(text, sizeof(text), "%.200s:%u:%u: %s%s", errors_file_name(c->errors, c->built->at[i].file), c->built->at[i].line,
-			c->built->at[i].column, c->built->path[i], more);
+		snprintf(text, sizeof(text), "%.200s:%u:%u: %s%s", errors_file_name(c->errors, c->built->at[i].file),
+			c->built->at[i].line, c->built->at[i].column, c->built->path[i], more);
 		texts[k] = image_text(&c->image, span_of(text));
 	}
 	c->config.not_built = image_list(&c->image, texts, n, sizeof(*texts));

@@ -18,7 +18,7 @@ static void say(struct compile *c, const struct node *n, const char *section, co
 	errors_add(c->errors, n->at, &place, "%s", message);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------------------------- */
 
 static bool addresses_collide(const struct addr *a, const struct addr *b)
 {
@@ -58,14 +58,15 @@ static void check_ports(struct compile *c, const struct node *root)
 			      l[i].addr.port <= config->media.port_high;
 		for (uint32_t k = 0; within && k < config->media.addresses.n; k++) {
 			if (addresses_collide(&l[i].addr, &a[k])) {
-				say(c, node_at(root, "media", "ports"), "media", "ports", "a port of sip.listen lies within");
+				say(c, node_at(root, "media", "ports"), "media", "ports",
+					"a port of sip.listen lies within");
 				within = false;
 			}
 		}
 	}
 }
 
-/* --- mapping gateways that nothing tells apart ---------------------------------------------------------------------- */
+/* --- mapping gateways that nothing tells apart ------------------------------------------------------------------ */
 
 struct claim { /* "requests from here are mine" */
 	struct addr addr;
@@ -91,16 +92,19 @@ static int compare_claims(const void *a, const void *b)
 
 static bool same_claim(const struct claim *x, const struct claim *y)
 {
-	return memcmp(&x->addr, &y->addr, sizeof(x->addr)) == 0 && x->priority == y->priority && span_eq(x->tech_prefix, y->tech_prefix);
+	return memcmp(&x->addr, &y->addr, sizeof(x->addr)) == 0 && x->priority == y->priority &&
+	       span_eq(x->tech_prefix, y->tech_prefix);
 }
 
-static size_t collect_claims(struct compile *c, const struct cfg_mapping_gateway *g, uint32_t gateways, struct claim *claims)
+static size_t collect_claims(
+	struct compile *c, const struct cfg_mapping_gateway *g, uint32_t gateways, struct claim *claims)
 {
 	size_t n = 0;
 	for (uint32_t i = 0; i < gateways; i++) {
 		const struct addr *a = image_at(&c->image, g[i].addresses);
 		for (uint32_t k = 0; g[i].enabled && k < g[i].addresses.n; k++)
-			claims[n++] = (struct claim){ a[k], image_span(&c->image, g[i].tech_prefix), image_span(&c->image, g[i].id), g[i].priority, i };
+			claims[n++] = (struct claim){ a[k], image_span(&c->image, g[i].tech_prefix),
+				image_span(&c->image, g[i].id), g[i].priority, i };
 	}
 	return n;
 }
@@ -116,14 +120,17 @@ static const struct node *nth(const struct node *list, uint32_t i)
 static void say_claim(struct compile *c, const struct node *root, const struct claim *first, const struct claim *again)
 {
 	char address[ADDR_TEXT_MAX], shown[SHOWN_MAX];
-	const struct node *gateway = nth(node_get(root, "mapping_gateways"), again->gateway), *at = node_get(gateway, "addresses");
+	const struct node *gateway = nth(node_get(root, "mapping_gateways"), again->gateway),
+			  *at = node_get(gateway, "addresses");
 	struct place section = { NULL, SPAN("mapping_gateways"), 0, false };
-	struct place item = { &section, again->id, again->gateway, true }, place = { &item, SPAN("addresses"), 0, false };
+	struct place item = { &section, again->id, again->gateway, true }, place = { &item, SPAN("addresses"), 0,
+		false };
 	addr_format(&again->addr, false, address, sizeof(address));
 	if (first->gateway == again->gateway)
 		errors_add(c->errors, at->at, &place, "%s stands there twice", address);
 	else
-		errors_add(c->errors, at->at, &place, "%s is also the address of %s, with the same tech_prefix and priority", address,
+		errors_add(c->errors, at->at, &place,
+			"%s is also the address of %s, with the same tech_prefix and priority", address,
 			errors_shown(first->id, shown));
 }
 
@@ -148,7 +155,7 @@ static void check_mapping(struct compile *c, const struct node *root)
 	free(claims);
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------ */
+/* --- the rest -------------------------------------------------------------------------------------------------- */
 
 /* each parameter is good on its own: only what `routing` says itself can contradict */
 static void check_windows(struct compile *c, const struct node *root)

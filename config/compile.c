@@ -7,9 +7,9 @@
 #include <net/if.h>
 #include <stdlib.h>
 
-/* --- what is resolved when everything has been read ----------------------------------------------------------------- */
+/* --- what is resolved when everything has been read ------------------------------------------------------------- */
 
-/* the address that others would most likely reach this host at: the first one of an interface that is up, else loopback */
+/* the address that others would most likely reach this host at: the first of an interface that is up, else loopback */
 static struct addr own_address(uint8_t family)
 {
 	struct addr found = { .family = family };
@@ -59,7 +59,8 @@ static void insert_sort(uint32_t *chain, uint32_t *n, int64_t position, uint32_t
 /* SS_GATEWAY_ASR_ROUTE_SORT_CONFIG and its like put ASR and rate into the default chain; an explicit chain wins */
 static void sort_by_parameters(struct compile *c)
 {
-	int64_t asr = c->config.param[P_SS_GATEWAY_ASR_ROUTE_SORT_CONFIG], rate = c->config.param[P_SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG];
+	int64_t asr = c->config.param[P_SS_GATEWAY_ASR_ROUTE_SORT_CONFIG],
+		rate = c->config.param[P_SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG];
 	bool rate_first = c->config.param[P_SS_GATEWAY_FEE_RATE_ROUTE_BEFORE_ASR];
 	uint32_t chain[SORT_RATE + 1] = { 0 }, n = c->config.routing.sort.n;
 	if (c->sort_given || (asr == CONFIG_NONE && rate == CONFIG_NONE))
@@ -86,7 +87,7 @@ static void resolve(struct compile *c)
 	c->config.params_origin = image_list(&c->image, c->origins, P_COUNT, sizeof(*c->origins));
 }
 
-/* --- the run ------------------------------------------------------------------------------------------------------- */
+/* --- the run --------------------------------------------------------------------------------------------------- */
 
 static void read_root(struct compile *c, const struct node *root)
 {
@@ -115,7 +116,8 @@ static int finish(struct compile *c, struct config **ret_config, size_t *ret_siz
 	return 0;
 }
 
-int config_compile_source(const struct config_source *source, struct config_errors *errors, struct config **ret_config, size_t *ret_size)
+int config_compile_source(
+	const struct config_source *source, struct config_errors *errors, struct config **ret_config, size_t *ret_size)
 {
 	struct compile *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -144,8 +146,8 @@ int config_compile(const char *file, struct config_errors *errors, struct config
 	return config_compile_source(&source, errors, ret_config, ret_size);
 }
 
-int config_compile_text(const char *name, const char *text, size_t n, struct config_errors *errors, struct config **ret_config,
-	size_t *ret_size)
+int config_compile_text(const char *name, const char *text, size_t n, struct config_errors *errors,
+	struct config **ret_config, size_t *ret_size)
 {
 	const struct config_source source = { .name = name, .text = text ? text : "", .n = n };
 	return config_compile_source(&source, errors, ret_config, ret_size);

@@ -306,9 +306,11 @@ struct config_source {
 	size_t n;
 	bool sealed; /* neither other files nor the environment may be read: no include, no {file:} or {env:} */
 };
-int config_compile_source(const struct config_source *source, struct config_errors *errors, struct config **ret_config, size_t *ret_size);
+int config_compile_source(const struct config_source *source, struct config_errors *errors, struct config **ret_config,
+	size_t *ret_size);
 /* the same from text; `name` stands for the file in messages and relative paths (fuzzing, tests) */
-int config_compile_text(const char *name, const char *text, size_t n, struct config_errors *errors, struct config **ret_config, size_t *ret_size);
+int config_compile_text(const char *name, const char *text, size_t n, struct config_errors *errors,
+	struct config **ret_config, size_t *ret_size);
 
 /* --- parameters ------------------------------------------------------------------------------------------------ */
 struct param_info {

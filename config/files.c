@@ -24,7 +24,7 @@ struct loading {
 	int depth;
 };
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------------------------------------------- */
 
 static struct span read_all(struct compile *c, int fd, size_t max, int *ret_error)
 {
@@ -67,7 +67,7 @@ struct span files_text(struct compile *c, const char *path, size_t max, int *ret
 	return text;
 }
 
-/* --- paths -------------------------------------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------------------------------------------- */
 
 static struct span directory_of(const char *file)
 {
@@ -125,7 +125,7 @@ struct span files_resolve(struct compile *c, struct mark at, struct span path)
 	return resolved;
 }
 
-/* --- include ------------------------------------------------------------------------------------------------------ */
+/* --- include -------------------------------------------------------------------------------------------------- */
 
 static struct node *load_file(struct loading *l, const char *name, const struct input *from, int *ret_error);
 
@@ -226,7 +226,8 @@ static struct node *load_file(struct loading *l, const char *name, const struct 
 		if (from)
 			errors_add(c->errors, from->at, from->place, "%s: %s", name, why);
 		else
-			errors_add(c->errors, (struct mark){ errors_file(c->errors, name), 0, 0 }, NULL, "cannot be read: %s", why);
+			errors_add(c->errors, (struct mark){ errors_file(c->errors, name), 0, 0 }, NULL,
+				"cannot be read: %s", why);
 		return NULL;
 	}
 	uint32_t file = errors_file(c->errors, name);

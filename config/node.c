@@ -88,7 +88,7 @@ bool node_is_null(const struct node *n)
 	       (n->text.n == 0 || span_eq(n->text, SPAN("~")) || span_ieq(n->text, SPAN("null")));
 }
 
-/* --- repeated keys ----------------------------------------------------------------------------------------------- */
+/* --- repeated keys ------------------------------------------------------------------------------------------- */
 
 struct entry {
 	struct node *value;
@@ -124,7 +124,8 @@ static void merge_two(struct node *kept, struct node *later, struct merge m)
 	bool mergeable = m.levels > 0 && kept->kind == later->kind && kept->kind != NODE_SCALAR && from.file != at.file;
 	if (!mergeable || kept->shared || later->shared) {
 		struct place place = { m.place, later->key->text, 0, false };
-		errors_add(m.errors, at, &place, "given twice, first at %s:%u", errors_file_name(m.errors, from.file), from.line);
+		errors_add(m.errors, at, &place, "given twice, first at %s:%u", errors_file_name(m.errors, from.file),
+			from.line);
 		return;
 	}
 	for (struct node *child = later->first, *next; child; child = next) {
@@ -189,7 +190,8 @@ static void merge_tree(struct node *n, struct merge m)
 	for (struct node *c = n->kind == NODE_SCALAR ? NULL : n->first; c; c = c->next, i++) {
 		if (c->kind == NODE_SCALAR)
 			continue;
-		struct place place = c->key ? (struct place){ m.place, c->key->text, 0, false } : node_item(m.place, c, i);
+		struct place place =
+			c->key ? (struct place){ m.place, c->key->text, 0, false } : node_item(m.place, c, i);
 		merge_tree(c, (struct merge){ m.errors, &place, m.levels - 1 });
 	}
 }

@@ -49,6 +49,6 @@ void node_merge(struct node *map, struct config_errors *errors, int levels);
 /* the place of an element: by its id when it has one */
 struct place node_item(const struct place *up, const struct node *element, uint32_t index);
 
-/* yaml.c: reads one document. Returns the root (a map, empty when there is nothing), or NULL with the reason in `errors`. */
+/* yaml.c: reads one document. Returns the root (a map, empty when there is nothing), or NULL: said why. */
 struct node *yaml_read(struct arena *a, uint32_t file, struct span text, struct config_errors *errors);
 #endif

@@ -4,8 +4,10 @@
 
 static const struct choice none_word[] = { { "none", CONFIG_NONE }, { 0 } };
 static const struct choice auto_word[] = { { "auto", 0 }, { 0 } };
-static const struct choice displays[] = { { "ignore", DISPLAY_IGNORE }, { "e164", DISPLAY_E164 }, { "number", DISPLAY_NUMBER }, { 0 } };
-static const struct choice privacies[] = { { "ignore", PRIVACY_IGNORE }, { "id", PRIVACY_ID }, { "none", PRIVACY_NONE }, { 0 } };
+static const struct choice displays[] = { { "ignore", DISPLAY_IGNORE }, { "e164", DISPLAY_E164 }, { "number",
+	DISPLAY_NUMBER }, { 0 } };
+static const struct choice privacies[] = { { "ignore", PRIVACY_IGNORE }, { "id", PRIVACY_ID }, { "none",
+	PRIVACY_NONE }, { 0 } };
 static const struct choice challenges[] = { { "401", 401 }, { "407", 407 }, { 0 } };
 
 /* whole seconds in, milliseconds out; the range is in seconds */
@@ -24,7 +26,22 @@ static bool read_whole_seconds(const struct input *in, const struct type *t, voi
 	return true;
 }
 
-enum param_kind { ONOFF, COUNT, LIMIT, SECONDS, DURATION, EXPIRY, MILLIS, DISPLAY, PRIVACY, CHALLENGE, RESEND, RETRY, PAIR, TEXT };
+enum param_kind {
+	ONOFF,
+	COUNT,
+	LIMIT,
+	SECONDS,
+	DURATION,
+	EXPIRY,
+	MILLIS,
+	DISPLAY,
+	PRIVACY,
+	CHALLENGE,
+	RESEND,
+	RETRY,
+	PAIR,
+	TEXT
+};
 
 #define SINGLE(function, words, low, high, text) \
 	{ .size = sizeof(int64_t), .read = function, .choices = words, .min = low, .max = high, .allowed = text }
@@ -69,7 +86,7 @@ bool parameters_value(const struct input *in, enum cfg_param p, int64_t *ret_val
 	return params[p].type.read(in, &params[p].type, ret_value);
 }
 
-/* --- SS_SIP_RESEND_INTERVAL --------------------------------------------------------------------------------------- */
+/* --- SS_SIP_RESEND_INTERVAL ----------------------------------------------------------------------------------- */
 
 struct resend_list {
 	struct cfg_resend *resend;
@@ -79,7 +96,8 @@ struct resend_list {
 
 static void add_interval(const struct input *in, void *context)
 {
-	static const struct type interval = { .size = sizeof(uint32_t), .read = read_seconds, .min = 100, .max = 64000, .allowed = "0.1-64" };
+	static const struct type interval = { .size = sizeof(uint32_t), .read = read_seconds, .min = 100,
+		.max = 64000, .allowed = "0.1-64" };
 	struct resend_list *list = context;
 	uint32_t v;
 	if (!interval.read(in, &interval, &v))
@@ -112,7 +130,7 @@ bool resend_read(struct compile *c, const struct node *n, const struct place *pl
 	return before.n != r.n || memcmp(before.interval, r.interval, sizeof(r.interval)) != 0;
 }
 
-/* --- the others that are more than a number ------------------------------------------------------------------------ */
+/* --- the others that are more than a number -------------------------------------------------------------------- */
 
 /* "300/3600", "300,3600" or a list of two */
 static bool pair_read(struct compile *c, const struct node *n, const struct place *place, enum cfg_param p)
@@ -214,7 +232,7 @@ static bool param_read(struct compile *c, const struct node *n, const struct pla
 	}
 }
 
-/* --- the section --------------------------------------------------------------------------------------------------- */
+/* --- the section ----------------------------------------------------------------------------------------------- */
 
 static void unknown_parameter(struct compile *c, const struct node *n, const struct place *place)
 {
@@ -275,7 +293,7 @@ void parameters_defaults(struct compile *c)
 	}
 }
 
-/* --- writing values ------------------------------------------------------------------------------------------------ */
+/* --- writing values -------------------------------------------------------------------------------------------- */
 
 static const char *word_of(const struct choice *choices, int64_t v)
 {

@@ -26,7 +26,7 @@ void schema_known(struct compile *c, const struct key *keys, const struct node *
 	}
 }
 
-/* --- scalars ------------------------------------------------------------------------------------------------------ */
+/* --- scalars -------------------------------------------------------------------------------------------------- */
 
 /* {file: PATH} or {env: NAME} */
 static bool read_secret(struct compile *c, const struct node *n, const struct place *place, struct span *ret_text)
@@ -49,13 +49,14 @@ static bool read_secret(struct compile *c, const struct node *n, const struct pl
 		const char *value = c->sealed ? NULL : getenv(env->text.p);
 		*ret_text = (struct span){ value, value ? strlen(value) : 0 };
 		if (!value)
-			errors_add(c->errors, from->at, place, "%s is not in the environment", errors_shown(env->text, shown));
+			errors_add(c->errors, from->at, place, "%s is not in the environment",
+				errors_shown(env->text, shown));
 	}
 	return ret_text->p;
 }
 
-bool schema_scalar(struct compile *c, const struct type *t, const struct node *n, const struct place *place, struct input *ret_in,
-	bool *ret_null)
+bool schema_scalar(struct compile *c, const struct type *t, const struct node *n, const struct place *place,
+	struct input *ret_in, bool *ret_null)
 {
 	int64_t ignored;
 	*ret_in = (struct input){ c, n->at, place, n->text, t->secret };
@@ -63,7 +64,8 @@ bool schema_scalar(struct compile *c, const struct type *t, const struct node *n
 	if (t->secret && n->kind == NODE_MAP)
 		return read_secret(c, n, place, &ret_in->text);
 	if (n->kind != NODE_SCALAR) {
-		errors_add(c->errors, n->at, place, "a single value is expected, not a %s", n->kind == NODE_LIST ? "list" : "map");
+		errors_add(c->errors, n->at, place, "a single value is expected, not a %s",
+			n->kind == NODE_LIST ? "list" : "map");
 		return false;
 	}
 	if (!node_is_null(n))
@@ -74,7 +76,8 @@ bool schema_scalar(struct compile *c, const struct type *t, const struct node *n
 	}
 	*ret_null = t->null;
 	if (!t->null)
-		errors_add(c->errors, n->at, place, "has no value%s%s", t->allowed ? ", allowed: " : "", t->allowed ? t->allowed : "");
+		errors_add(c->errors, n->at, place, "has no value%s%s", t->allowed ? ", allowed: " : "",
+			t->allowed ? t->allowed : "");
 	return false;
 }
 
@@ -95,7 +98,8 @@ static bool same_value(struct compile *c, const struct type *t, const void *a, c
 	return span_eq(image_span(&c->image, x), image_span(&c->image, y));
 }
 
-static void read_value(struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
+static void read_value(
+	struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
 {
 	char before[VALUE_SIZE_MAX], spare[VALUE_SIZE_MAX] = { 0 };
 	struct input in;
@@ -113,7 +117,7 @@ static void read_value(struct compile *c, const struct key *k, const struct node
 		built_check(c, place, n->at, in.text, 1);
 }
 
-/* --- lists -------------------------------------------------------------------------------------------------------- */
+/* --- lists ---------------------------------------------------------------------------------------------------- */
 
 static struct span trimmed(struct span s)
 {
@@ -126,8 +130,8 @@ static struct span trimmed(struct span s)
 	return s;
 }
 
-static uint32_t each_piece(const struct input *whole, const struct place *place, void (*each)(const struct input *, void *),
-	void *context)
+static uint32_t each_piece(
+	const struct input *whole, const struct place *place, void (*each)(const struct input *, void *), void *context)
 {
 	struct span rest = whole->text;
 	for (uint32_t i = 0;; i++) {
@@ -201,7 +205,8 @@ static bool is_empty_list(const struct type *t, const struct node *n)
 	return n->kind == NODE_SCALAR && n->text.n == 0 && !(t->text && t->min == 0);
 }
 
-bool schema_list(struct compile *c, const struct type *t, const struct node *n, const struct place *place, struct cfg_list *ret_list)
+bool schema_list(struct compile *c, const struct type *t, const struct node *n, const struct place *place,
+	struct cfg_list *ret_list)
 {
 	struct type element = *t;
 	struct growing g = { .type = &element };
@@ -237,7 +242,8 @@ static void check_element(const struct input *in, void *context)
 	built_check(k->c, k->place, in->at, in->text, k->count);
 }
 
-static void read_list(struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
+static void read_list(
+	struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
 {
 	struct cfg_list before, after;
 	memcpy(&before, out, sizeof(before));
@@ -255,14 +261,16 @@ static void read_list(struct compile *c, const struct key *k, const struct node 
 		schema_each(c, n, place, check_element, &checking);
 }
 
-/* --- maps --------------------------------------------------------------------------------------------------------- */
+/* --- maps ----------------------------------------------------------------------------------------------------- */
 
-static void read_items(struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
+static void read_items(
+	struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
 {
 	const struct schema *s = k->schema;
 	enum node_kind expected = k->kind == KEY_NAMED ? NODE_MAP : NODE_LIST;
 	if (n->kind != expected) {
-		errors_add(c->errors, n->at, place, expected == NODE_MAP ? "a map by name is expected" : "a list is expected, one map each");
+		errors_add(c->errors, n->at, place,
+			expected == NODE_MAP ? "a map by name is expected" : "a list is expected, one map each");
 		return;
 	}
 	bool said = n->count && built_check(c, place, n->key->at, (struct span){ "", 0 }, n->count);
@@ -273,7 +281,8 @@ static void read_items(struct compile *c, const struct key *k, const struct node
 	uint32_t i = 0;
 	c->muted += said;
 	for (const struct node *e = n->first; e; e = e->next, i++) {
-		struct place item = k->kind == KEY_NAMED ? (struct place){ place, e->key->text, i, true } : node_item(place, e, i);
+		struct place item =
+			k->kind == KEY_NAMED ? (struct place){ place, e->key->text, i, true } : node_item(place, e, i);
 		char *to = items + (size_t)i * s->size;
 		memcpy(to, templ, s->size);
 		if (k->kind == KEY_NAMED) {
@@ -305,7 +314,8 @@ static void read_map(struct compile *c, const struct key *k, const struct node *
 	c->muted -= said;
 }
 
-static void read_param(struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
+static void read_param(
+	struct compile *c, const struct key *k, const struct node *n, const struct place *place, void *out)
 {
 	struct input in;
 	bool null;
@@ -347,7 +357,8 @@ static void read_key(struct compile *c, const struct key *k, const struct node *
 	}
 }
 
-void schema_read(struct compile *c, const struct schema *s, const struct node *map, const struct place *place, void *out)
+void schema_read(
+	struct compile *c, const struct schema *s, const struct node *map, const struct place *place, void *out)
 {
 	if (map->kind != NODE_MAP) {
 		errors_add(c->errors, map->at, place, "a map of keys is expected");
@@ -368,7 +379,7 @@ void schema_read(struct compile *c, const struct schema *s, const struct node *m
 		s->finish(c, map, place, out);
 }
 
-/* --- defaults ----------------------------------------------------------------------------------------------------- */
+/* --- defaults ------------------------------------------------------------------------------------------------- */
 
 static void default_value(struct compile *c, const struct key *k, char *out)
 {

@@ -113,9 +113,10 @@ bool character_user(unsigned char c);
 bool character_digit(unsigned char c); /* of a telephone number: also letters, + * # */
 bool character_hex(unsigned char c);
 
-extern const struct type type_onoff, type_id, type_text, type_host, type_quotable, type_number_text, type_prefix, type_path, type_token,
-	type_secret, type_target, type_network, type_limit, type_count, type_lock, type_media_mode, type_latch, type_media_check,
-	type_reply_address, type_request_address, type_dial_plan, type_number_list, type_rate_table, type_routing_gateway;
+extern const struct type type_onoff, type_id, type_text, type_host, type_quotable, type_number_text, type_prefix,
+	type_path, type_token, type_secret, type_target, type_network, type_limit, type_count, type_lock,
+	type_media_mode, type_latch, type_media_check, type_reply_address, type_request_address, type_dial_plan,
+	type_number_list, type_rate_table, type_routing_gateway;
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 
@@ -157,18 +158,23 @@ struct schema {
 /* puts the fallbacks into `out` */
 void schema_defaults(struct compile *c, const struct schema *s, void *out);
 /* reads a map; `place` is NULL for the root */
-void schema_read(struct compile *c, const struct schema *s, const struct node *map, const struct place *place, void *out);
+void schema_read(
+	struct compile *c, const struct schema *s, const struct node *map, const struct place *place, void *out);
 /* complains about keys that the table does not have */
 void schema_known(struct compile *c, const struct key *keys, const struct node *map, const struct place *place);
 /* a list (KEY_LIST) of any source; true when it could be read */
-bool schema_list(struct compile *c, const struct type *t, const struct node *n, const struct place *place, struct cfg_list *ret_list);
-/* the elements of a list that is given as a YAML list or comma-separated: calls `each` until the end; counts elements */
+bool schema_list(struct compile *c, const struct type *t, const struct node *n, const struct place *place,
+	struct cfg_list *ret_list);
+/* the elements of a list that is given as a YAML list or comma-separated: calls `each`; counts elements */
 uint32_t schema_each(struct compile *c, const struct node *n, const struct place *place,
 	void (*each)(const struct input *in, void *context), void *context);
-/* one scalar: kind, null and secrets are dealt with, ret_in->text is what is to be read. False: said why, or null (*ret_null). */
-bool schema_scalar(struct compile *c, const struct type *t, const struct node *n, const struct place *place, struct input *ret_in, bool *ret_null);
-extern const struct schema schema_root, schema_sip, schema_media, schema_mapping_gateway, schema_routing_gateway, schema_group, schema_account,
-	schema_registration, schema_period, schema_prefix_lists, schema_number_list, schema_rate_table, schema_lrn_source;
+/* one scalar: kind, null and secrets are dealt with, ret_in->text is what is to be read. False: said why, or null
+ * (*ret_null). */
+bool schema_scalar(struct compile *c, const struct type *t, const struct node *n, const struct place *place,
+	struct input *ret_in, bool *ret_null);
+extern const struct schema schema_root, schema_sip, schema_media, schema_mapping_gateway, schema_routing_gateway,
+	schema_group, schema_account, schema_registration, schema_period, schema_prefix_lists, schema_number_list,
+	schema_rate_table, schema_lrn_source;
 
 /* --- parts with a file of their own ------------------------------------------------------------------------------- */
 
@@ -210,7 +216,8 @@ void built_finish(struct compile *c);           /* fills config.not_built */
 void built_free(struct compile *c);
 
 /* files.c: everything that touches the file system */
-struct span files_text(struct compile *c, const char *path, size_t max, int *ret_error); /* in the arena; p NULL: *ret_error */
+struct span files_text(
+	struct compile *c, const char *path, size_t max, int *ret_error); /* in the arena; p NULL: *ret_error */
 /* the file and all it includes, merged; NULL: said why, *ret_error is an errno when it could not be read */
 struct node *files_load(struct compile *c, const char *name, int *ret_error);
 struct node *files_load_text(struct compile *c, const char *name, struct span text);

@@ -2,13 +2,15 @@
 #include "config/schema.h"
 #include <stdio.h>
 
-/* --- accounts ------------------------------------------------------------------------------------------------------ */
+/* --- accounts -------------------------------------------------------------------------------------------------- */
 
 static const struct type type_account_id = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 64,
 	.character = character_user, .allowed = "characters of a SIP user name", .text = true };
-static const struct type type_ha1 = { .size = sizeof(struct cfg_text), .read = read_text, .min = 32, .max = 32, .character = character_hex,
+static const struct type type_ha1 = { .size = sizeof(struct cfg_text), .read = read_text, .min = 32, .max = 32,
+	.character = character_hex,
 	.allowed = "32 hexadecimal digits", .text = true, .null = true, .secret = true };
-static const struct type type_contacts = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10, .allowed = "1-10" };
+static const struct type type_contacts = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10,
+	.allowed = "1-10" };
 
 static const struct key forward_keys[] = {
 	{ "unconditional", KEY_VALUE, FIELD(cfg_account, forward_unconditional), .type = &type_number_text },
@@ -51,10 +53,11 @@ static void finish_account(struct compile *c, const struct node *n, const struct
 	else if (!node_is_null(password) && !node_is_null(ha1))
 		errors_add(c->errors, ha1->at, &at, "only one of password and ha1 can be given");
 }
-const struct schema schema_account = { .keys = account_keys, .size = sizeof(struct cfg_account), .prepare = prepare_account,
+const struct schema schema_account = { .keys = account_keys, .size = sizeof(struct cfg_account),
+	.prepare = prepare_account,
 	.finish = finish_account };
 
-/* --- registrations ------------------------------------------------------------------------------------------------- */
+/* --- registrations --------------------------------------------------------------------------------------------- */
 
 /* "udp:ADDRESS", "tcp:NAME:PORT", "NAME": a literal address is kept as such, a name for the registrar to resolve */
 static bool proxy_read(struct compile *c, const struct node *n, const struct place *place, void *out)
@@ -62,7 +65,8 @@ static bool proxy_read(struct compile *c, const struct node *n, const struct pla
 	static const struct {
 		struct span prefix;
 		enum cfg_transport transport;
-	} transports[] = { { { "udp:", 4 }, TRANSPORT_UDP }, { { "tcp:", 4 }, TRANSPORT_TCP }, { { "tls:", 4 }, TRANSPORT_TLS } };
+	} transports[] = { { { "udp:", 4 }, TRANSPORT_UDP }, { { "tcp:", 4 }, TRANSPORT_TCP }, { { "tls:", 4 },
+		TRANSPORT_TLS } };
 	struct cfg_registration *r = out;
 	struct input in;
 	bool null;
@@ -85,9 +89,11 @@ static bool proxy_read(struct compile *c, const struct node *n, const struct pla
 	} else {
 		const char *colon = memchr(in.text.p, ':', in.text.n);
 		int64_t port = r->proxy_port;
-		struct span after = colon ? (struct span){ colon + 1, in.text.n - (size_t)(colon + 1 - in.text.p) } : (struct span){ 0 };
+		struct span after = colon ? (struct span){ colon + 1, in.text.n - (size_t)(colon + 1 - in.text.p) }
+					  : (struct span){ 0 };
 		if (colon && (!value_integer(after, &port) || port < 1 || port > 65535))
-			return value_wrong(&whole, "is not a proxy, allowed: udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT", "");
+			return value_wrong(
+				&whole, "is not a proxy, allowed: udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT", "");
 		in.text.n = colon ? (size_t)(colon - in.text.p) : in.text.n;
 		r->proxy_port = (uint32_t)port;
 		memset(&r->proxy, 0, sizeof(r->proxy));
@@ -98,13 +104,16 @@ static bool proxy_read(struct compile *c, const struct node *n, const struct pla
 
 #define PERIOD_DEFAULT UINT32_MAX
 static const struct choice periods[] = { { "default", PERIOD_DEFAULT }, { "auto", 0 }, { 0 } };
-static const struct choice privacies[] = { { "default", PRIVACY_DEFAULT }, { "ignore", PRIVACY_IGNORE }, { "id", PRIVACY_ID },
+static const struct choice privacies[] = { { "default", PRIVACY_DEFAULT }, { "ignore", PRIVACY_IGNORE }, { "id",
+	PRIVACY_ID },
 	{ "none", PRIVACY_NONE }, { 0 } };
 static const struct choice any_port[] = { { "none", 0 }, { 0 } };
-static const struct type type_period = { .size = sizeof(uint32_t), .read = read_number, .choices = periods, .min = 20, .max = 7200,
+static const struct type type_period = { .size = sizeof(uint32_t), .read = read_number, .choices = periods, .min = 20,
+	.max = 7200,
 	.allowed = "default, auto, 20-7200" };
 static const struct type type_privacy = { .size = sizeof(uint32_t), .read = read_choice, .choices = privacies };
-static const struct type type_port = { .size = sizeof(uint32_t), .read = read_number, .choices = any_port, .min = 1, .max = 65535,
+static const struct type type_port = { .size = sizeof(uint32_t), .read = read_number, .choices = any_port, .min = 1,
+	.max = 65535,
 	.allowed = "none, 1-65535" };
 
 static const struct key registration_keys[] = {
@@ -148,4 +157,5 @@ static void finish_registration(struct compile *c, const struct node *n, const s
 		errors_add(c->errors, node_get(n, "port")->at, &port, "%u is not a port of sip.listen", r->port);
 	}
 }
-const struct schema schema_registration = { .keys = registration_keys, .size = sizeof(struct cfg_registration), .finish = finish_registration };
+const struct schema schema_registration = { .keys = registration_keys, .size = sizeof(struct cfg_registration),
+	.finish = finish_registration };

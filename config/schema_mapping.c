@@ -2,9 +2,10 @@
 #include "config/schema.h"
 #include <stdio.h>
 
-/* --- prefix lists -------------------------------------------------------------------------------------------------- */
+/* --- prefix lists ---------------------------------------------------------------------------------------------- */
 
-static const struct type type_listed_prefix = { .size = sizeof(struct cfg_text), .read = read_prefix, .min = 1, .max = 32,
+static const struct type type_listed_prefix = { .size = sizeof(struct cfg_text), .read = read_prefix, .min = 1,
+	.max = 32,
 	.character = character_digit, .allowed = "digits, letters, + * #", .text = true };
 static const struct key prefix_list_keys[] = {
 	{ "allow", KEY_LIST, FIELD(cfg_prefix_lists, allow), .type = &type_listed_prefix },
@@ -13,7 +14,7 @@ static const struct key prefix_list_keys[] = {
 };
 const struct schema schema_prefix_lists = { .keys = prefix_list_keys, .size = sizeof(struct cfg_prefix_lists) };
 
-/* --- periods ------------------------------------------------------------------------------------------------------- */
+/* --- periods --------------------------------------------------------------------------------------------------- */
 
 static int day_of(struct span name)
 {
@@ -43,7 +44,8 @@ static bool read_days(const struct input *in, const struct type *t, void *out)
 	return true;
 }
 
-static const struct type type_days = { .size = sizeof(uint32_t), .read = read_days, .allowed = "mon, tue, wed, thu, fri, sat, sun, mon-fri" };
+static const struct type type_days = { .size = sizeof(uint32_t), .read = read_days,
+	.allowed = "mon, tue, wed, thu, fri, sat, sun, mon-fri" };
 
 static bool days_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
@@ -77,7 +79,8 @@ static bool read_clock(const struct input *in, const struct type *t, void *out)
 
 static const struct choice period_limits[] = { { "none", PERIOD_UNLIMITED }, { 0 } };
 static const struct type type_clock = { .size = sizeof(uint16_t), .read = read_clock, .allowed = "00:00-24:00" };
-static const struct type type_period_limit = { .size = sizeof(uint32_t), .read = read_number, .choices = period_limits, .min = 0,
+static const struct type type_period_limit = { .size = sizeof(uint32_t), .read = read_number,
+	.choices = period_limits, .min = 0,
 	.max = 1000000, .allowed = "none, 0-1000000" };
 static const struct key period_keys[] = {
 	{ "days", KEY_CUSTOM, FIELD(cfg_period, days), .custom = days_read },
@@ -109,15 +112,19 @@ static void finish_period(struct compile *c, const struct node *n, const struct 
 	if (p->from == p->to)
 		errors_add(c->errors, n->at, place, "begins when it ends; a whole day is from 00:00 to 24:00");
 }
-const struct schema schema_period = { .keys = period_keys, .size = sizeof(struct cfg_period), .prepare = prepare_period, .finish = finish_period };
+const struct schema schema_period = { .keys = period_keys, .size = sizeof(struct cfg_period),
+	.prepare = prepare_period, .finish = finish_period };
 
-/* --- mapping gateways ---------------------------------------------------------------------------------------------- */
+/* --- mapping gateways ------------------------------------------------------------------------------------------ */
 
-static const struct choice authentications[] = { { "ip", AUTH_IP }, { "ip-port", AUTH_IP_PORT }, { "digest", AUTH_DIGEST }, { 0 } };
-static const struct choice callee_froms[] = { { "to", CALLEE_FROM_TO }, { "request-line", CALLEE_FROM_REQUEST_LINE }, { 0 } };
+static const struct choice authentications[] = { { "ip", AUTH_IP }, { "ip-port", AUTH_IP_PORT }, { "digest",
+	AUTH_DIGEST }, { 0 } };
+static const struct choice callee_froms[] = { { "to", CALLEE_FROM_TO }, { "request-line", CALLEE_FROM_REQUEST_LINE },
+	{ 0 } };
 static const struct choice caller_froms[] = { { "from", CALLER_FROM_FROM }, { "remote-party-id", CALLER_FROM_RPID },
 	{ "p-asserted-identity", CALLER_FROM_PAI }, { "display", CALLER_FROM_DISPLAY }, { 0 } };
-static const struct type type_authentication = { .size = sizeof(uint32_t), .read = read_choice, .choices = authentications };
+static const struct type type_authentication = { .size = sizeof(uint32_t), .read = read_choice,
+	.choices = authentications };
 static const struct type type_callee_from = { .size = sizeof(uint32_t), .read = read_choice, .choices = callee_froms };
 static const struct type type_caller_from = { .size = sizeof(uint32_t), .read = read_choice, .choices = caller_froms };
 
@@ -133,13 +140,17 @@ static const struct key mapping_keys[] = {
 	{ "addresses", KEY_LIST, FIELD(cfg_mapping_gateway, addresses), .type = &type_network },
 	{ "tech_prefix", KEY_VALUE, FIELD(cfg_mapping_gateway, tech_prefix), .type = &type_number_text },
 	{ "priority", KEY_VALUE, FIELD(cfg_mapping_gateway, priority), .type = &type_count, .fallback = "10" },
-	{ "authentication", KEY_VALUE, FIELD(cfg_mapping_gateway, authentication), .type = &type_authentication, .fallback = "ip" },
+	{ "authentication", KEY_VALUE, FIELD(cfg_mapping_gateway, authentication), .type = &type_authentication,
+		.fallback = "ip" },
 	{ "enabled", KEY_VALUE, FIELD(cfg_mapping_gateway, enabled), .type = &type_onoff, .fallback = "on" },
 	{ "lock", KEY_VALUE, FIELD(cfg_mapping_gateway, lock), .type = &type_lock, .fallback = "none" },
-	{ "callee_from", KEY_VALUE, FIELD(cfg_mapping_gateway, callee_from), .type = &type_callee_from, .fallback = "to" },
-	{ "caller_from", KEY_VALUE, FIELD(cfg_mapping_gateway, caller_from), .type = &type_caller_from, .fallback = "from" },
+	{ "callee_from", KEY_VALUE, FIELD(cfg_mapping_gateway, callee_from), .type = &type_callee_from,
+		.fallback = "to" },
+	{ "caller_from", KEY_VALUE, FIELD(cfg_mapping_gateway, caller_from), .type = &type_caller_from,
+		.fallback = "from" },
 	{ "trusted", KEY_VALUE, FIELD(cfg_mapping_gateway, trusted), .type = &type_onoff, .fallback = "off" },
-	{ "support_privacy", KEY_VALUE, FIELD(cfg_mapping_gateway, support_privacy), .type = &type_onoff, .fallback = "on" },
+	{ "support_privacy", KEY_VALUE, FIELD(cfg_mapping_gateway, support_privacy), .type = &type_onoff,
+		.fallback = "on" },
 	{ "line_limit", KEY_VALUE, FIELD(cfg_mapping_gateway, line_limit), .type = &type_limit, .fallback = "none" },
 	{ "rate_limit", KEY_VALUE, FIELD(cfg_mapping_gateway, rate_limit), .type = &type_limit, .fallback = "none" },
 	{ "callee_dial_plan", KEY_VALUE, FIELD(cfg_mapping_gateway, callee_dial_plan), .type = &type_dial_plan },
@@ -148,8 +159,10 @@ static const struct key mapping_keys[] = {
 	{ "callee_prefixes", KEY_MAP, FIELD(cfg_mapping_gateway, callee_prefixes), .schema = &schema_prefix_lists },
 	{ "caller_prefixes", KEY_MAP, FIELD(cfg_mapping_gateway, caller_prefixes), .schema = &schema_prefix_lists },
 	{ "routes", KEY_MAP, NOWHERE, .schema = &schema_routes },
-	{ "reply_address", KEY_VALUE, FIELD(cfg_mapping_gateway, reply_address), .type = &type_reply_address, .fallback = "auto" },
-	{ "request_address", KEY_VALUE, FIELD(cfg_mapping_gateway, request_address), .type = &type_request_address, .fallback = "auto" },
+	{ "reply_address", KEY_VALUE, FIELD(cfg_mapping_gateway, reply_address), .type = &type_reply_address,
+		.fallback = "auto" },
+	{ "request_address", KEY_VALUE, FIELD(cfg_mapping_gateway, request_address), .type = &type_request_address,
+		.fallback = "auto" },
 	{ "media", KEY_VALUE, FIELD(cfg_mapping_gateway, media), .type = &type_media_mode },
 	{ "latch", KEY_VALUE, FIELD(cfg_mapping_gateway, latch), .type = &type_latch },
 	{ "rate_table", KEY_VALUE, FIELD(cfg_mapping_gateway, rate_table), .type = &type_rate_table },
@@ -165,7 +178,8 @@ static void prepare_mapping(struct compile *c, void *out)
 }
 
 /* a gateway on the allow and on the deny list at once */
-static void check_routes(struct compile *c, const struct node *n, const struct place *place, const struct cfg_mapping_gateway *g)
+static void check_routes(
+	struct compile *c, const struct node *n, const struct place *place, const struct cfg_mapping_gateway *g)
 {
 	const struct node *routes = node_get(n, "routes");
 	const uint32_t *allow = image_at(&c->image, g->routes_allow), *deny = image_at(&c->image, g->routes_deny);
@@ -190,11 +204,13 @@ static void finish_mapping(struct compile *c, const struct node *n, const struct
 		errors_add(c->errors, addresses->at, &at, "is empty");
 	for (uint32_t i = 0; g->authentication == AUTH_IP_PORT && i < g->addresses.n; i++) {
 		if (!list[i].port) {
-			errors_add(c->errors, addresses->at, &at, "authentication ip-port needs a port with every address");
+			errors_add(c->errors, addresses->at, &at,
+				"authentication ip-port needs a port with every address");
 			break;
 		}
 	}
 	check_routes(c, n, place, g);
 }
-const struct schema schema_mapping_gateway = { .keys = mapping_keys, .size = sizeof(struct cfg_mapping_gateway), .prepare = prepare_mapping,
+const struct schema schema_mapping_gateway = { .keys = mapping_keys, .size = sizeof(struct cfg_mapping_gateway),
+	.prepare = prepare_mapping,
 	.finish = finish_mapping };

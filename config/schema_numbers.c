@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- dial plans ---------------------------------------------------------------------------------------------------- */
+/* --- dial plans ------------------------------------------------------------------------------------------------ */
 
 #define GUARDS_MAX 4
 
@@ -16,9 +16,11 @@ static bool character_rewrite(unsigned char c)
 {
 	return character_digit(c) || (c && strchr("?$-._", c));
 }
-static const struct type type_match = { .size = sizeof(struct cfg_text), .read = read_text, .max = 64, .character = character_match,
+static const struct type type_match = { .size = sizeof(struct cfg_text), .read = read_text, .max = 64,
+	.character = character_match,
 	.allowed = "digits, letters, + # ? * [2-9] and at the end L E G F with a number", .text = true };
-static const struct type type_rewrite = { .size = sizeof(struct cfg_text), .read = read_text, .max = 64, .character = character_rewrite,
+static const struct type type_rewrite = { .size = sizeof(struct cfg_text), .read = read_text, .max = 64,
+	.character = character_rewrite,
 	.allowed = "digits, letters, + # ? * $", .text = true };
 
 /* cuts "E13" off the end; false when there is none */
@@ -113,7 +115,8 @@ static bool match_read(struct compile *c, const struct node *n, const struct pla
 
 static void rule_read(struct compile *c, const struct node *n, const struct place *place, struct cfg_dial_rule *rule)
 {
-	static const struct key keys[] = { { "match", KEY_CUSTOM, NOWHERE }, { "rewrite", KEY_CUSTOM, NOWHERE }, { "poll", KEY_CUSTOM, NOWHERE }, { 0 } };
+	static const struct key keys[] = { { "match", KEY_CUSTOM, NOWHERE }, { "rewrite", KEY_CUSTOM, NOWHERE },
+		{ "poll", KEY_CUSTOM, NOWHERE }, { 0 } };
 	struct place match = { place, SPAN("match"), 0, false }, rewrite = { place, SPAN("rewrite"), 0, false };
 	const struct node *m = node_get(n, "match"), *r = node_get(n, "rewrite"), *poll = node_get(n, "poll");
 	struct rule_reading reading = { c, 0, false };
@@ -179,13 +182,14 @@ bool dial_plans_read(struct compile *c, const struct node *n, const struct place
 	return i > 0;
 }
 
-/* --- number lists -------------------------------------------------------------------------------------------------- */
+/* --- number lists ---------------------------------------------------------------------------------------------- */
 
 #define SIDE_CALLEE 1
 #define SIDE_CALLER 2
 
 static const struct choice colours[] = { { "black", 0 }, { "white", 1 }, { 0 } };
-static const struct choice sides[] = { { "callee", SIDE_CALLEE }, { "caller", SIDE_CALLER }, { "both", SIDE_CALLEE | SIDE_CALLER }, { 0 } };
+static const struct choice sides[] = { { "callee", SIDE_CALLEE }, { "caller", SIDE_CALLER }, { "both",
+	SIDE_CALLEE | SIDE_CALLER }, { 0 } };
 static const struct type type_colour = { .size = sizeof(bool), .read = read_choice, .choices = colours };
 static const struct type type_side = { .size = sizeof(uint32_t), .read = read_choice, .choices = sides };
 
@@ -197,7 +201,8 @@ static bool read_listed(const struct input *in, const struct type *t, void *out)
 		return value_wrong(in, "has * before its end", "");
 	return read_text(in, t, out);
 }
-static const struct type type_listed = { .size = sizeof(struct cfg_text), .read = read_listed, .min = 1, .max = 33, .character = character_digit,
+static const struct type type_listed = { .size = sizeof(struct cfg_text), .read = read_listed, .min = 1, .max = 33,
+	.character = character_digit,
 	.allowed = "digits, letters, + * #", .text = true };
 
 static bool side_read(struct compile *c, const struct node *n, const struct place *place, void *out)
@@ -223,7 +228,8 @@ static const struct key list_keys[] = {
 };
 
 /* a list whose file is missing would let everything through */
-static void check_readable(struct compile *c, const struct node *n, const struct place *place, const char *key, struct cfg_text path)
+static void check_readable(
+	struct compile *c, const struct node *n, const struct place *place, const char *key, struct cfg_text path)
 {
 	struct place at = { place, span_of(key), 0, false };
 	const struct node *file = node_get(n, key);
@@ -237,9 +243,10 @@ static void finish_list(struct compile *c, const struct node *n, const struct pl
 	const struct cfg_number_list *list = out;
 	check_readable(c, n, place, "file", list->file);
 }
-const struct schema schema_number_list = { .keys = list_keys, .size = sizeof(struct cfg_number_list), .finish = finish_list };
+const struct schema schema_number_list = { .keys = list_keys, .size = sizeof(struct cfg_number_list),
+	.finish = finish_list };
 
-/* --- rate tables, LRN sources -------------------------------------------------------------------------------------- */
+/* --- rate tables, LRN sources ---------------------------------------------------------------------------------- */
 
 static const struct type type_needed_path = { .size = sizeof(struct cfg_text), .read = read_path, .min = 1, .max = 1024,
 	.character = character_free, .allowed = "a path", .text = true };
@@ -252,7 +259,8 @@ static void finish_rate(struct compile *c, const struct node *n, const struct pl
 	const struct cfg_rate_table *table = out;
 	check_readable(c, n, place, "file", table->file);
 }
-const struct schema schema_rate_table = { .keys = rate_keys, .size = sizeof(struct cfg_rate_table), .finish = finish_rate };
+const struct schema schema_rate_table = { .keys = rate_keys, .size = sizeof(struct cfg_rate_table),
+	.finish = finish_rate };
 
 static const struct choice lrn_types[] = { { "file", 0 }, { "sip", 1 }, { "enum", 2 }, { 0 } };
 
@@ -264,13 +272,17 @@ static bool read_lrn_type(const struct input *in, const struct type *t, void *ou
 	word.max = 8;
 	return choice.read(in, &choice, &ignored) && read_text(in, &word, out);
 }
-static const struct type type_lrn_type = { .size = sizeof(struct cfg_text), .read = read_lrn_type, .allowed = "file, sip, enum", .text = true };
-static const struct type type_lrn_timeout = { .size = sizeof(uint32_t), .read = read_number, .min = 10, .max = 10000, .allowed = "10-10000" };
-static const struct type type_lrn_ttl = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 31536000, .allowed = "0-31536000" };
+static const struct type type_lrn_type = { .size = sizeof(struct cfg_text), .read = read_lrn_type,
+	.allowed = "file, sip, enum", .text = true };
+static const struct type type_lrn_timeout = { .size = sizeof(uint32_t), .read = read_number, .min = 10, .max = 10000,
+	.allowed = "10-10000" };
+static const struct type type_lrn_ttl = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 31536000,
+	.allowed = "0-31536000" };
 
 static bool lrn_path_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
-	static const struct type type = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 1024, .character = character_free,
+	static const struct type type = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 1024,
+		.character = character_free,
 		.allowed = "a path, an address or a domain", .text = true };
 	struct input in;
 	bool null;
@@ -297,4 +309,5 @@ static void finish_lrn(struct compile *c, const struct node *n, const struct pla
 	s->path = image_text(&c->image, files_resolve(c, path->at, path->text));
 	check_readable(c, n, place, "path", s->path);
 }
-const struct schema schema_lrn_source = { .keys = lrn_keys, .size = sizeof(struct cfg_lrn_source), .finish = finish_lrn };
+const struct schema schema_lrn_source = { .keys = lrn_keys, .size = sizeof(struct cfg_lrn_source),
+	.finish = finish_lrn };

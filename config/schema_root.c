@@ -1,23 +1,30 @@
-/* The sections of a configuration, and those small enough to stand here: system, log, routing, registration, records, status. */
+/* The sections of a configuration, and those small enough to stand here: system, log, routing, registration, records,
+ * status. */
 #include "config/schema.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- system ------------------------------------------------------------------------------------------------------- */
+/* --- system --------------------------------------------------------------------------------------------------- */
 
 #define WORKERS_MAX  64
 #define WORKERS_AUTO 0
 
 static const struct choice auto_workers[] = { { "auto", WORKERS_AUTO }, { 0 } };
-static const struct type type_workers = { .size = sizeof(uint32_t), .read = read_number, .choices = auto_workers, .min = 1, .max = WORKERS_MAX,
+static const struct type type_workers = { .size = sizeof(uint32_t), .read = read_number, .choices = auto_workers,
+	.min = 1, .max = WORKERS_MAX,
 	.allowed = "auto, 1-64" };
-static const struct type type_calls = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 1000000, .allowed = "1-1000000" };
-static const struct type type_endpoints = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 10000000, .allowed = "0-10000000" };
-static const struct type type_registrations = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 100000, .allowed = "0-100000" };
-static const struct type type_drain = { .size = sizeof(uint32_t), .read = read_seconds, .min = 0, .max = 86400000, .allowed = "0-86400" };
+static const struct type type_calls = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 1000000,
+	.allowed = "1-1000000" };
+static const struct type type_endpoints = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 10000000,
+	.allowed = "0-10000000" };
+static const struct type type_registrations = { .size = sizeof(uint32_t), .read = read_number, .min = 0,
+	.max = 100000, .allowed = "0-100000" };
+static const struct type type_drain = { .size = sizeof(uint32_t), .read = read_seconds, .min = 0, .max = 86400000,
+	.allowed = "0-86400" };
 /* status.sock and its zero must fit into 108 bytes */
-static const struct type type_run_dir = { .size = sizeof(struct cfg_text), .read = read_path, .min = 1, .max = 90, .character = character_free,
+static const struct type type_run_dir = { .size = sizeof(struct cfg_text), .read = read_path, .min = 1, .max = 90,
+	.character = character_free,
 	.allowed = "a path", .text = true };
 
 static const struct key worker_keys[] = {
@@ -41,7 +48,8 @@ static bool workers_read(struct compile *c, const struct node *n, const struct p
 static const struct key limit_keys[] = {
 	{ "calls", KEY_VALUE, FIELD(config, system.calls), .type = &type_calls, .fallback = "20000" },
 	{ "endpoints", KEY_VALUE, FIELD(config, system.endpoints), .type = &type_endpoints, .fallback = "100000" },
-	{ "registrations", KEY_VALUE, FIELD(config, system.registrations), .type = &type_registrations, .fallback = "2000" },
+	{ "registrations", KEY_VALUE, FIELD(config, system.registrations), .type = &type_registrations,
+		.fallback = "2000" },
 	{ 0 }
 };
 static const struct schema schema_limits = { .keys = limit_keys, .size = sizeof(struct config) };
@@ -87,11 +95,13 @@ static void finish_system(struct compile *c, const struct node *n, const struct 
 	if (config->system.media == WORKERS_AUTO)
 		config->system.media = half;
 }
-static const struct schema schema_system = { .keys = system_keys, .size = sizeof(struct config), .prepare = prepare_system, .finish = finish_system };
+static const struct schema schema_system = { .keys = system_keys, .size = sizeof(struct config),
+	.prepare = prepare_system, .finish = finish_system };
 
-/* --- log ---------------------------------------------------------------------------------------------------------- */
+/* --- log ------------------------------------------------------------------------------------------------------ */
 
-static const struct choice levels[] = { { "error", LOG_ERROR }, { "warning", LOG_WARNING }, { "info", LOG_INFO }, { "debug", LOG_DEBUG }, { 0 } };
+static const struct choice levels[] = { { "error", LOG_ERROR }, { "warning", LOG_WARNING }, { "info", LOG_INFO },
+	{ "debug", LOG_DEBUG }, { 0 } };
 static const struct choice formats[] = { { "text", LOG_TEXT }, { "json", LOG_JSON }, { 0 } };
 static const struct type type_level = { .size = sizeof(uint32_t), .read = read_choice, .choices = levels };
 static const struct type type_format = { .size = sizeof(uint32_t), .read = read_choice, .choices = formats };
@@ -102,13 +112,16 @@ static const struct key log_keys[] = {
 };
 static const struct schema schema_log = { .keys = log_keys, .size = sizeof(struct config) };
 
-/* --- routing ------------------------------------------------------------------------------------------------------ */
+/* --- routing -------------------------------------------------------------------------------------------------- */
 
-static const struct choice sorts[] = { { "priority", SORT_PRIORITY }, { "load", SORT_LOAD }, { "history", SORT_HISTORY }, { "id", SORT_ID },
+static const struct choice sorts[] = { { "priority", SORT_PRIORITY }, { "load", SORT_LOAD }, { "history",
+	SORT_HISTORY }, { "id", SORT_ID },
 	{ "asr", SORT_ASR }, { "rate", SORT_RATE }, { 0 } };
 static const struct type type_sort = { .size = sizeof(uint32_t), .read = read_choice, .choices = sorts };
-static const struct type type_window = { .size = sizeof(uint32_t), .read = read_seconds, .min = 60000, .max = 86400000, .allowed = "60-86400" };
-static const struct type type_bucket = { .size = sizeof(uint32_t), .read = read_seconds, .min = 10000, .max = 3600000, .allowed = "10-3600" };
+static const struct type type_window = { .size = sizeof(uint32_t), .read = read_seconds, .min = 60000,
+	.max = 86400000, .allowed = "60-86400" };
+static const struct type type_bucket = { .size = sizeof(uint32_t), .read = read_seconds, .min = 10000, .max = 3600000,
+	.allowed = "10-3600" };
 static const struct key routing_keys[] = {
 	{ "sort", KEY_LIST, FIELD(config, routing.sort), .type = &type_sort, .fallback = "priority,load,history,id" },
 	{ "window", KEY_VALUE, FIELD(config, routing.window), .type = &type_window },
@@ -140,30 +153,37 @@ static void finish_routing(struct compile *c, const struct node *n, const struct
 		seen |= 1u << list[i];
 	}
 }
-static const struct schema schema_routing = { .keys = routing_keys, .size = sizeof(struct config), .prepare = prepare_routing, .finish = finish_routing };
+static const struct schema schema_routing = { .keys = routing_keys, .size = sizeof(struct config),
+	.prepare = prepare_routing, .finish = finish_routing };
 
-/* --- registration, records, status, protection --------------------------------------------------------------------- */
+/* --- registration, records, status, protection ----------------------------------------------------------------- */
 
-static const struct type type_rate = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10000, .allowed = "1-10000" };
-static const struct type type_unregister = { .size = sizeof(uint32_t), .read = read_seconds, .min = 0, .max = 60000, .allowed = "0-60" };
+static const struct type type_rate = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10000,
+	.allowed = "1-10000" };
+static const struct type type_unregister = { .size = sizeof(uint32_t), .read = read_seconds, .min = 0, .max = 60000,
+	.allowed = "0-60" };
 static const struct key registration_keys[] = {
 	{ "rate", KEY_VALUE, FIELD(config, registration.rate), .type = &type_rate, .fallback = "50" },
-	{ "unregister_timeout", KEY_VALUE, FIELD(config, registration.unregister_timeout), .type = &type_unregister, .fallback = "5" },
+	{ "unregister_timeout", KEY_VALUE, FIELD(config, registration.unregister_timeout), .type = &type_unregister,
+		.fallback = "5" },
 	{ 0 }
 };
 static const struct schema schema_registering = { .keys = registration_keys, .size = sizeof(struct config) };
 
 static const struct choice cdr_formats[] = { { "jsonl", CDR_JSONL }, { "csv", CDR_CSV }, { 0 } };
 static const struct type type_cdr_format = { .size = sizeof(uint32_t), .read = read_choice, .choices = cdr_formats };
-static const struct type type_rotate_size = { .size = sizeof(uint64_t), .read = read_size, .min = 4096, .max = 1ll << 40, .allowed = "4K-1024G" };
-static const struct type type_rotate_age = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 31 * 86400000ll, .allowed = "1s-31d" };
+static const struct type type_rotate_size = { .size = sizeof(uint64_t), .read = read_size, .min = 4096,
+	.max = 1ll << 40, .allowed = "4K-1024G" };
+static const struct type type_rotate_age = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000,
+	.max = 31 * 86400000ll, .allowed = "1s-31d" };
 static const struct key rotate_keys[] = {
 	{ "size", KEY_VALUE, FIELD(config, cdr.rotate_size), .type = &type_rotate_size, .fallback = "64M" },
 	{ "age", KEY_VALUE, FIELD(config, cdr.rotate_age), .type = &type_rotate_age, .fallback = "1h" },
 	{ 0 }
 };
 static const struct schema schema_rotate = { .keys = rotate_keys, .size = sizeof(struct config) };
-static const struct type type_postgres = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 1024, .character = character_free,
+static const struct type type_postgres = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 1024,
+	.character = character_free,
 	.allowed = "a connection string", .text = true, .null = true, .secret = true };
 static const struct key cdr_keys[] = {
 	{ "dir", KEY_VALUE, FIELD(config, cdr.dir), .type = &type_path, .fallback = "cdr" },
@@ -174,14 +194,16 @@ static const struct key cdr_keys[] = {
 };
 static const struct schema schema_cdr = { .keys = cdr_keys, .size = sizeof(struct config) };
 
-static const struct type type_bind = { .size = sizeof(struct addr), .read = read_bind, .allowed = "IP:PORT, [IPv6]:PORT", .null = true };
+static const struct type type_bind = { .size = sizeof(struct addr), .read = read_bind,
+	.allowed = "IP:PORT, [IPv6]:PORT", .null = true };
 static const struct key http_keys[] = {
 	{ "listen", KEY_VALUE, FIELD(config, http.listen), .type = &type_bind },
 	{ 0 }
 };
 static const struct schema schema_http = { .keys = http_keys, .size = sizeof(struct config) };
 
-static const struct type type_ban = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 604800000, .allowed = "1-604800" };
+static const struct type type_ban = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 604800000,
+	.allowed = "1-604800" };
 static const struct key protect_keys[] = {
 	{ "rate", KEY_VALUE, FIELD(config, protect.rate), .type = &type_rate, .fallback = "50" },
 	{ "ban", KEY_VALUE, FIELD(config, protect.ban), .type = &type_ban, .fallback = "300" },
@@ -190,7 +212,7 @@ static const struct key protect_keys[] = {
 };
 static const struct schema schema_protect = { .keys = protect_keys, .size = sizeof(struct config) };
 
-/* --- the root ------------------------------------------------------------------------------------------------------ */
+/* --- the root -------------------------------------------------------------------------------------------------- */
 
 /* parameters and media come before the gateways, which take their defaults from them */
 static const struct key root_keys[] = {

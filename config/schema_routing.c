@@ -3,25 +3,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* --- parts of a gateway -------------------------------------------------------------------------------------------- */
+/* --- parts of a gateway ---------------------------------------------------------------------------------------- */
 
 #define G cfg_routing_gateway
 
 static const struct key timeout_keys[] = {
 	{ "invite", KEY_PARAM, FIELD(G, timeouts.invite), .param = P_SS_SIP_TIMEOUT_INVITE },
 	{ "trying", KEY_PARAM, FIELD(G, timeouts.trying), .param = P_SS_SIP_TIMEOUT_TRYING },
-	{ "session_progress", KEY_PARAM, FIELD(G, timeouts.session_progress), .param = P_SS_SIP_TIMEOUT_SESSION_PROGRESS },
-	{ "session_progress_sdp", KEY_PARAM, FIELD(G, timeouts.session_progress_sdp), .param = P_SS_SIP_TIMEOUT_SESSION_PROGRESS_SDP },
+	{ "session_progress", KEY_PARAM, FIELD(G, timeouts.session_progress),
+		.param = P_SS_SIP_TIMEOUT_SESSION_PROGRESS },
+	{ "session_progress_sdp", KEY_PARAM, FIELD(G, timeouts.session_progress_sdp),
+		.param = P_SS_SIP_TIMEOUT_SESSION_PROGRESS_SDP },
 	{ "ringing", KEY_PARAM, FIELD(G, timeouts.ringing), .param = P_SS_SIP_TIMEOUT_RINGING },
 	{ 0 }
 };
 static const struct schema schema_timeouts = { .keys = timeout_keys, .size = sizeof(struct G) };
 
-static const struct type type_code = { .size = sizeof(uint16_t), .read = read_number, .min = 300, .max = 699, .allowed = "300-699" };
+static const struct type type_code = { .size = sizeof(uint16_t), .read = read_number, .min = 300, .max = 699,
+	.allowed = "300-699" };
 static const struct key switch_keys[] = {
 	{ "after_sdp", KEY_PARAM, FIELD(G, switching.after_sdp), .param = P_SS_SIP_STOP_SWITCH_AFTER_SDP },
-	{ "after_rtp_start", KEY_PARAM, FIELD(G, switching.after_rtp_start), .param = P_SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START },
-	{ "after_user_busy", KEY_PARAM, FIELD(G, switching.after_user_busy), .param = P_SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY },
+	{ "after_rtp_start", KEY_PARAM, FIELD(G, switching.after_rtp_start),
+		.param = P_SS_GATEWAY_SWITCH_STOP_AFTER_RTP_START },
+	{ "after_user_busy", KEY_PARAM, FIELD(G, switching.after_user_busy),
+		.param = P_SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY },
 	{ "after_invite_timeout", KEY_PARAM, FIELD(G, switching.after_invite_timeout),
 		.param = P_SS_SIP_USER_AGENT_STOP_SWITCH_AFTER_INVITE_TIMEOUT },
 	{ "response_codes", KEY_LIST, FIELD(G, switching.response_codes), .type = &type_code },
@@ -89,8 +94,10 @@ static const struct key header_keys[] = {
 };
 static const struct schema schema_headers = { .keys = header_keys, .size = sizeof(struct G) };
 
-static const struct type type_times = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 1000, .allowed = "1-1000" };
-static const struct type type_ping_timeout = { .size = sizeof(uint32_t), .read = read_seconds, .min = 500, .max = 32000, .allowed = "0.5-32" };
+static const struct type type_times = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 1000,
+	.allowed = "1-1000" };
+static const struct type type_ping_timeout = { .size = sizeof(uint32_t), .read = read_seconds, .min = 500,
+	.max = 32000, .allowed = "0.5-32" };
 static const struct key ping_keys[] = {
 	{ "interval", KEY_PARAM, FIELD(cfg_options_ping, interval), .param = P_SS_SIP_OPTIONS_CHECK_PERIOD },
 	{ "timeout", KEY_VALUE, FIELD(cfg_options_ping, timeout), .type = &type_ping_timeout, .fallback = "4" },
@@ -100,7 +107,8 @@ static const struct key ping_keys[] = {
 };
 static const struct schema schema_ping = { .keys = ping_keys, .size = sizeof(struct cfg_options_ping) };
 
-static const struct type type_open = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 3600000, .allowed = "1-3600" };
+static const struct type type_open = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 3600000,
+	.allowed = "1-3600" };
 static const struct key circuit_keys[] = {
 	{ "failures", KEY_VALUE, FIELD(cfg_circuit, failures), .type = &type_times, .fallback = "10" },
 	{ "open", KEY_VALUE, FIELD(cfg_circuit, open), .type = &type_open, .fallback = "30" },
@@ -111,7 +119,8 @@ static const struct schema schema_circuit = { .keys = circuit_keys, .size = size
 static const struct choice lrn_failures[] = { { "dialed", 0 }, { "skip", 1 }, { "reject", 2 }, { 0 } };
 static const struct type type_lrn_failure = { .size = sizeof(uint32_t), .read = read_choice, .choices = lrn_failures };
 static const struct type type_lrn_source = { .size = sizeof(uint32_t), .read = read_ref, .ref = REF_LRN_SOURCE };
-static const struct type type_eat = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 32, .allowed = "0-32" };
+static const struct type type_eat = { .size = sizeof(uint32_t), .read = read_number, .min = 0, .max = 32,
+	.allowed = "0-32" };
 static const struct key lrn_keys[] = {
 	{ "source", KEY_VALUE, FIELD(cfg_lrn, source), .type = &type_lrn_source, .required = true },
 	{ "eat_prefix", KEY_VALUE, FIELD(cfg_lrn, eat_prefix), .type = &type_eat, .fallback = "0" },
@@ -121,26 +130,35 @@ static const struct key lrn_keys[] = {
 };
 static const struct schema schema_lrn = { .keys = lrn_keys, .size = sizeof(struct cfg_lrn) };
 
-/* --- the gateway --------------------------------------------------------------------------------------------------- */
+/* --- the gateway ----------------------------------------------------------------------------------------------- */
 
-static const struct choice transports[] = { { "udp", TRANSPORT_UDP }, { "tcp", TRANSPORT_TCP }, { "tls", TRANSPORT_TLS }, { 0 } };
+static const struct choice transports[] = { { "udp", TRANSPORT_UDP }, { "tcp", TRANSPORT_TCP }, { "tls",
+	TRANSPORT_TLS }, { 0 } };
 static const struct choice modes[] = { { "extension", PREFIX_EXTENSION }, { "terminal", PREFIX_TERMINAL }, { 0 } };
 static const struct choice refers[] = { { "refuse", REFER_REFUSE }, { "pass", REFER_PASS }, { 0 } };
-static const struct choice ringbacks[] = { { "passthrough", RINGBACK_PASSTHROUGH }, { "183-sdp", RINGBACK_183_SDP }, { "180-sdp", RINGBACK_180_SDP }, { 0 } };
-static const struct choice privacies[] = { { "none", PRIVACY_NONE }, { "passthrough", PRIVACY_PASSTHROUGH }, { "id", PRIVACY_ID }, { 0 } };
-static const struct choice identities[] = { { "none", IDENTITY_NONE }, { "passthrough", IDENTITY_PASSTHROUGH }, { "caller", IDENTITY_CALLER }, { 0 } };
+static const struct choice ringbacks[] = { { "passthrough", RINGBACK_PASSTHROUGH }, { "183-sdp", RINGBACK_183_SDP },
+	{ "180-sdp", RINGBACK_180_SDP }, { 0 } };
+static const struct choice privacies[] = { { "none", PRIVACY_NONE }, { "passthrough", PRIVACY_PASSTHROUGH }, { "id",
+	PRIVACY_ID }, { 0 } };
+static const struct choice identities[] = { { "none", IDENTITY_NONE }, { "passthrough", IDENTITY_PASSTHROUGH },
+	{ "caller", IDENTITY_CALLER }, { 0 } };
 static const struct choice no_price[] = { { "none", INT64_MIN }, { 0 } };
 
 #define WORD(words) { .size = sizeof(uint32_t), .read = read_choice, .choices = words }
-static const struct type type_transport = WORD(transports), type_mode = WORD(modes), type_refer = WORD(refers), type_ringback = WORD(ringbacks),
+static const struct type type_transport = WORD(transports), type_mode = WORD(modes), type_refer = WORD(refers),
+	type_ringback = WORD(ringbacks),
 				  type_privacy = WORD(privacies), type_identity = WORD(identities);
 static const struct type type_group = { .size = sizeof(uint32_t), .read = read_ref, .ref = REF_GROUP, .null = true };
-static const struct type type_registration = { .size = sizeof(uint32_t), .read = read_ref, .ref = REF_REGISTRATION, .null = true };
-static const struct type type_weight = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10000, .allowed = "1-10000" };
-static const struct type type_price = { .size = sizeof(int64_t), .read = read_price, .choices = no_price, .min = -1000000000000ll,
+static const struct type type_registration = { .size = sizeof(uint32_t), .read = read_ref, .ref = REF_REGISTRATION,
+	.null = true };
+static const struct type type_weight = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10000,
+	.allowed = "1-10000" };
+static const struct type type_price = { .size = sizeof(int64_t), .read = read_price, .choices = no_price,
+	.min = -1000000000000ll,
 	.max = 1000000000000ll, .allowed = "none, a decimal per minute with at most 6 places" };
 static const struct type type_credential = { .size = sizeof(struct cfg_text), .read = read_text, .min = 1, .max = 128,
-	.character = character_quotable, .allowed = "no control characters, no \" and \\", .text = true, .null = true, .secret = true };
+	.character = character_quotable,
+		.allowed = "no control characters, no \" and \\", .text = true, .null = true, .secret = true };
 
 static bool address_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
@@ -173,7 +191,8 @@ static const struct key routing_keys[] = {
 	{ "timeouts", KEY_MAP, NOWHERE, .schema = &schema_timeouts },
 	{ "resend_interval", KEY_CUSTOM, FIELD(G, resend), .custom = resend_read },
 	{ "stop_switch", KEY_MAP, NOWHERE, .schema = &schema_stop_switch },
-	{ "switch_until_connect", KEY_PARAM, FIELD(G, switching.until_connect), .param = P_SS_GATEWAY_SWITCH_UNTIL_CONNECT },
+	{ "switch_until_connect", KEY_PARAM, FIELD(G, switching.until_connect),
+		.param = P_SS_GATEWAY_SWITCH_UNTIL_CONNECT },
 	{ "response_map", KEY_CUSTOM, FIELD(G, response_map), .custom = response_map_read },
 	{ "follow_redirect", KEY_VALUE, FIELD(G, follow_redirect), .type = &type_onoff, .fallback = "off" },
 	{ "refer", KEY_VALUE, FIELD(G, refer), .type = &type_refer, .fallback = "refuse" },
@@ -183,7 +202,8 @@ static const struct key routing_keys[] = {
 	{ "local_domain", KEY_VALUE, FIELD(G, local_domain), .type = &type_onoff, .fallback = "off" },
 	{ "privacy", KEY_VALUE, FIELD(G, privacy), .type = &type_privacy, .fallback = "none" },
 	{ "p_asserted_identity", KEY_VALUE, FIELD(G, p_asserted_identity), .type = &type_identity, .fallback = "none" },
-	{ "p_preferred_identity", KEY_VALUE, FIELD(G, p_preferred_identity), .type = &type_identity, .fallback = "none" },
+	{ "p_preferred_identity", KEY_VALUE, FIELD(G, p_preferred_identity), .type = &type_identity,
+		.fallback = "none" },
 	{ "caller_dial_plan", KEY_VALUE, FIELD(G, caller_dial_plan), .type = &type_dial_plan },
 	{ "callee_dial_plan", KEY_VALUE, FIELD(G, callee_dial_plan), .type = &type_dial_plan },
 	{ "caller_prefixes", KEY_MAP, FIELD(G, caller_prefixes), .schema = &schema_prefix_lists },
@@ -220,11 +240,13 @@ static void prepare_gateway(struct compile *c, void *out)
 static void finish_gateway(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
 	const struct cfg_routing_gateway *g = out;
-	const struct node *one = node_get(n, "address"), *many = node_get(n, "addresses"), *via = node_get(n, "via_registration");
+	const struct node *one = node_get(n, "address"), *many = node_get(n, "addresses"),
+			  *via = node_get(n, "via_registration");
 	struct place address = { place, SPAN("address"), 0, false };
 	bool targets = !node_is_null(via);
 	if ((one != NULL) + (many != NULL) + targets > 1)
-		errors_add(c->errors, n->at, &address, "only one of address, addresses and via_registration can be given");
+		errors_add(
+			c->errors, n->at, &address, "only one of address, addresses and via_registration can be given");
 	else if (!one && !many && !targets)
 		errors_add(c->errors, n->at, &address, "is missing, as are addresses and via_registration");
 	else if (many && many->kind != NODE_MAP && !many->count && !many->text.n)
@@ -238,7 +260,8 @@ static void finish_gateway(struct compile *c, const struct node *n, const struct
 		errors_add(c->errors, node_get(n, "password")->at, &password, "needs a username");
 	}
 }
-const struct schema schema_routing_gateway = { .keys = routing_keys, .size = sizeof(struct G), .prepare = prepare_gateway, .finish = finish_gateway };
+const struct schema schema_routing_gateway = { .keys = routing_keys, .size = sizeof(struct G),
+	.prepare = prepare_gateway, .finish = finish_gateway };
 
 static const struct key group_keys[] = {
 	{ "id", KEY_VALUE, FIELD(cfg_group, id), .type = &type_id, .required = true },

@@ -2,14 +2,20 @@
 #include "config/schema.h"
 #include <stdlib.h>
 
-/* --- sip ---------------------------------------------------------------------------------------------------------- */
+/* --- sip ------------------------------------------------------------------------------------------------------ */
 
-static const struct type type_listen = { .size = sizeof(struct cfg_listen), .read = read_listen, .allowed = "udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT" };
-static const struct type type_message = { .size = sizeof(uint32_t), .read = read_number, .min = 1024, .max = 65535, .allowed = "1024-65535" };
-static const struct type type_headers = { .size = sizeof(uint32_t), .read = read_number, .min = 16, .max = 1024, .allowed = "16-1024" };
-static const struct type type_uri = { .size = sizeof(uint32_t), .read = read_number, .min = 64, .max = 8192, .allowed = "64-8192" };
-static const struct type type_sdp = { .size = sizeof(uint32_t), .read = read_number, .min = 256, .max = 65535, .allowed = "256-65535" };
-static const struct type type_media_lines = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 64, .allowed = "1-64" };
+static const struct type type_listen = { .size = sizeof(struct cfg_listen), .read = read_listen,
+	.allowed = "udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT" };
+static const struct type type_message = { .size = sizeof(uint32_t), .read = read_number, .min = 1024, .max = 65535,
+	.allowed = "1024-65535" };
+static const struct type type_headers = { .size = sizeof(uint32_t), .read = read_number, .min = 16, .max = 1024,
+	.allowed = "16-1024" };
+static const struct type type_uri = { .size = sizeof(uint32_t), .read = read_number, .min = 64, .max = 8192,
+	.allowed = "64-8192" };
+static const struct type type_sdp = { .size = sizeof(uint32_t), .read = read_number, .min = 256, .max = 65535,
+	.allowed = "256-65535" };
+static const struct type type_media_lines = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 64,
+	.allowed = "1-64" };
 
 static const struct key limit_keys[] = {
 	{ "message", KEY_VALUE, FIELD(config, sip.max_message), .type = &type_message, .fallback = "65535" },
@@ -73,14 +79,17 @@ static const struct key sip_keys[] = {
 };
 const struct schema schema_sip = { .keys = sip_keys, .size = sizeof(struct config), .prepare = prepare_sip };
 
-/* --- media -------------------------------------------------------------------------------------------------------- */
+/* --- media ---------------------------------------------------------------------------------------------------- */
 
-static const struct choice offloads[] = { { "auto", OFFLOAD_AUTO }, { "off", OFFLOAD_OFF }, { "required", OFFLOAD_REQUIRED }, { 0 } };
+static const struct choice offloads[] = { { "auto", OFFLOAD_AUTO }, { "off", OFFLOAD_OFF }, { "required",
+	OFFLOAD_REQUIRED }, { 0 } };
 static const struct type type_offload = { .size = sizeof(uint32_t), .read = read_choice, .choices = offloads };
 static const struct type type_ip = { .size = sizeof(struct addr), .read = read_ip, .allowed = "an IP address" };
-static const struct type type_ip_text = { .size = sizeof(struct cfg_text), .read = read_ip_text, .min = 1, .max = 64, .allowed = "an IP address",
+static const struct type type_ip_text = { .size = sizeof(struct cfg_text), .read = read_ip_text, .min = 1, .max = 64,
+	.allowed = "an IP address",
 	.text = true, .null = true };
-static const struct type type_silence = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000, .max = 86400000, .allowed = "1-86400" };
+static const struct type type_silence = { .size = sizeof(uint32_t), .read = read_seconds, .min = 1000,
+	.max = 86400000, .allowed = "1-86400" };
 
 #define PORTS_ALLOWED "EVEN-ODD within 1024-65535, at least 4 ports"
 
@@ -114,7 +123,8 @@ static void prepare_media(struct compile *c, void *out)
 	config->media.port_high = 29999;
 }
 
-static const struct type type_country = { .size = sizeof(struct cfg_text), .read = read_text, .min = 2, .max = 2, .character = character_id,
+static const struct type type_country = { .size = sizeof(struct cfg_text), .read = read_text, .min = 2, .max = 2,
+	.character = character_id,
 	.allowed = "two letters", .text = true };
 static const struct key ringback_keys[] = {
 	{ "country", KEY_VALUE, FIELD(config, media.ringback_country), .type = &type_country, .fallback = "gb" },

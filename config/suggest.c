@@ -22,7 +22,8 @@ static uint32_t distance(struct span a, struct span b)
 		for (uint32_t j = 1; j <= b.n; j++) {
 			int x = tolower((unsigned char)a.p[i - 1]), y = tolower((unsigned char)b.p[j - 1]);
 			now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == tolower((unsigned char)b.p[j - 2]) && tolower((unsigned char)a.p[i - 2]) == y)
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b.p[j - 2]) &&
+				tolower((unsigned char)a.p[i - 2]) == y)
 				now[j] = least(now[j], before[j - 2] + 1);
 		}
 		uint32_t *spare = before;
@@ -65,7 +66,8 @@ const char *suggest_text(const struct suggest *s, char *buf, size_t cap)
 	buf[0] = 0;
 	for (uint32_t i = 0; i < s->n && n < cap && s->best[i].distance <= s->best[0].distance + 1; i++) {
 		char shown[SHOWN_MAX];
-		n += (size_t)snprintf(buf + n, cap - n, "%s%s", i ? " or " : ", did you mean ", errors_shown(s->best[i].name, shown));
+		n += (size_t)snprintf(
+			buf + n, cap - n, "%s%s", i ? " or " : ", did you mean ", errors_shown(s->best[i].name, shown));
 	}
 	if (s->n && n < cap)
 		snprintf(buf + n, cap - n, "?");

@@ -62,7 +62,8 @@ static bool acceptable(const struct input *in, const struct type *t)
 			return value_wrong(in, "has a character that is not allowed here, allowed: ", t->allowed);
 	}
 	if ((int64_t)in->text.n < t->min || (int64_t)in->text.n > t->max) {
-		snprintf(why, sizeof(why), "has %zu bytes, allowed: %lld-%lld", in->text.n, (long long)t->min, (long long)t->max);
+		snprintf(why, sizeof(why), "has %zu bytes, allowed: %lld-%lld", in->text.n, (long long)t->min,
+			(long long)t->max);
 		return value_wrong(in, why, "");
 	}
 	return true;
@@ -95,7 +96,8 @@ bool read_path(const struct input *in, const struct type *t, void *out)
 	struct span path = files_resolve(in->c, in->at, in->text);
 	if ((int64_t)path.n > t->max) {
 		char why[128];
-		snprintf(why, sizeof(why), "is too long a path: at most %lld bytes with its directory", (long long)t->max);
+		snprintf(why, sizeof(why), "is too long a path: at most %lld bytes with its directory",
+			(long long)t->max);
 		return value_wrong(in, why, "");
 	}
 	return store_text(in, path, out);

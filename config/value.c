@@ -16,7 +16,10 @@ void value_store(void *out, size_t size, int64_t v)
 	uint8_t one = (uint8_t)v;
 	uint16_t two = (uint16_t)v;
 	uint32_t four = (uint32_t)v;
-	const void *from = size == 1 ? (const void *)&one : size == 2 ? (const void *)&two : size == 4 ? (const void *)&four : (const void *)&v;
+	const void *from = size == 1   ? (const void *)&one
+			   : size == 2 ? (const void *)&two
+			   : size == 4 ? (const void *)&four
+				       : (const void *)&v;
 	memcpy(out, from, size);
 }
 
@@ -162,7 +165,8 @@ static int64_t cut_unit(struct span *text, const struct unit *units, int64_t wit
 
 bool read_seconds(const struct input *in, const struct type *t, void *out)
 {
-	static const struct unit units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 }, { 0 } };
+	static const struct unit units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "d",
+		86400000 }, { 0 } };
 	int64_t v;
 	if (value_choice(t->choices, in->text, &v)) {
 		value_store(out, t->size, v);
@@ -230,8 +234,8 @@ bool read_ref(const struct input *in, const struct type *t, void *out)
 		struct suggest s = { .wanted = in->text };
 		for (uint32_t k = 0; k < in->c->refs[t->ref].n; k++)
 			suggest_offer(&s, in->c->refs[t->ref].list[k].name);
-		errors_add(in->c->errors, in->at, in->place, "there is no %s %s%s", refs_noun(t->ref), errors_shown(in->text, shown),
-			suggest_text(&s, hint, sizeof(hint)));
+		errors_add(in->c->errors, in->at, in->place, "there is no %s %s%s", refs_noun(t->ref),
+			errors_shown(in->text, shown), suggest_text(&s, hint, sizeof(hint)));
 		return false;
 	}
 	value_store(out, t->size, i);

@@ -168,10 +168,11 @@ static void syntax_error(struct reader *r)
 	struct mark at = mark_of(r, p->problem_mark);
 	if (p->error == YAML_READER_ERROR) { /* it only knows the offset */
 		at = mark_of(r, p->mark);
-		errors_add(r->errors, at, NULL, "not valid text at byte %zu: %s", p->problem_offset, p->problem ? p->problem : "");
+		errors_add(r->errors, at, NULL, "not valid text at byte %zu: %s", p->problem_offset,
+			p->problem ? p->problem : "");
 	} else {
-		errors_add(r->errors, at, NULL, "not valid YAML: %s%s%s", p->problem ? p->problem : "syntax error", p->context ? ", " : "",
-			p->context ? p->context : "");
+		errors_add(r->errors, at, NULL, "not valid YAML: %s%s%s", p->problem ? p->problem : "syntax error",
+			p->context ? ", " : "", p->context ? p->context : "");
 	}
 	r->failed = true;
 }

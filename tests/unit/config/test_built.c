@@ -11,10 +11,13 @@ static const struct {
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
 	{ "media: {ringback: {country: de}}\n", NULL, "media.ringback.country" },
 	{ "parameters: {SS_SIP_SESSION_TTL: 90}\n", NULL, "parameters.SS_SIP_SESSION_TTL" },
-	{ "parameters: {SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n", "restricts", "parameters.SS_SIP_NO_TIMER_REINVITE_INTERVAL:" },
+	{ "parameters: {SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n", "restricts",
+		"parameters.SS_SIP_NO_TIMER_REINVITE_INTERVAL:" },
 	{ "parameters: {SS_REPLY_UNAUTHORIZED: off}\n", "restricts", "parameters.SS_REPLY_UNAUTHORIZED:" },
-	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates", "parameters.SS_SIP_AUTHENTICATION_CODE:" },
-	{ "parameters: {SS_BLACK_LIST_NO_ANSWER_LIMIT: 3}\n", "restricts", "parameters.SS_BLACK_LIST_NO_ANSWER_LIMIT:" },
+	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates",
+		"parameters.SS_SIP_AUTHENTICATION_CODE:" },
+	{ "parameters: {SS_BLACK_LIST_NO_ANSWER_LIMIT: 3}\n", "restricts",
+		"parameters.SS_BLACK_LIST_NO_ANSWER_LIMIT:" },
 	{ "sip: {listen: [\"tls:127.0.0.1\"]}\n", "encrypts", "sip.listen: tls:127.0.0.1" },
 	{ "sip: {listen: [\"udp:127.0.0.1\", \"tcp:127.0.0.1\"]}\n", NULL, "sip.listen" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {certificate: a.pem}}\n", "encrypts", "sip.tls.certificate" },
@@ -40,7 +43,8 @@ static const struct {
 	{ GATEWAY("codecs: [PCMA]"), "restricts", "routing_gateways[[]gw].codecs" },
 	{ GATEWAY("headers: {remove: [Subject]}"), NULL, "routing_gateways[[]gw].headers.remove" },
 	{ GATEWAY("headers: {add: {X-A: b}}"), NULL, "routing_gateways[[]gw].headers.add" },
-	{ "gateway_groups: [{id: g}]\nrouting_gateways: [{id: gw, address: 1.2.3.4, group: g, reserved_lines: 3}]\n", "restricts",
+	{ "gateway_groups: [{id: g}]\nrouting_gateways: [{id: gw, address: 1.2.3.4, group: g, reserved_lines: 3}]\n",
+		"restricts",
 		"routing_gateways[[]gw].reserved_lines" },
 	{ "routing_gateways: [{id: gw, addresses: [1.2.3.4, 1.2.3.5]}]\n", NULL, "routing_gateways[[]gw].addresses" },
 	{ "routing: {sort: [rate]}\n", NULL, "routing.sort" },
@@ -81,7 +85,8 @@ Test(built, refused_or_named)
 
 Test(built, message)
 {
-	refuse(LISTEN "protect: {ban: 60}\n", "sw.yaml:2:16: protect.ban: is not available yet and is refused because it restricts");
+	refuse(LISTEN "protect: {ban: 60}\n",
+		"sw.yaml:2:16: protect.ban: is not available yet and is refused because it restricts");
 	refuse(LISTEN GATEWAY("transport: tls"),
 		"sw.yaml:2:65: routing_gateways[gw].transport: tls is not available yet and is refused because it encrypts");
 }
@@ -95,7 +100,8 @@ Test(built, defaults_are_nothing)
 		"accounts: []\nregistrations:\nnumber_lists: {}\ndial_plans: {}\nrate_tables:\n",
 		"http: {listen: null}\ncdr: {format: jsonl, postgres: null}\n",
 		"routing: {sort: \"priority, load, history, id\", window: 15m, bucket: 60}\n",
-		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], min_profit: none"),
+		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], "
+			"min_profit: none"),
 		CUSTOMER("lists: [], periods: [], authentication: ip, rate_table: null, reply_address: auto"),
 		"parameters: {SS_SIP_SESSION_TTL: 600, SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
 	};

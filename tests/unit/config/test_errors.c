@@ -16,8 +16,8 @@ static void expect_all(const char *text, const char *const *errors, size_t n)
 Test(errors, ten_at_once)
 {
 	static const char *const errors[] = {
-		"sw.yaml:2:27: sip.listen[1]: udp:nohost is not an address to listen on, allowed: udp:IP:PORT, tcp:IP:PORT, tls:IP:PORT, "
-		"IPv6 in brackets",
+		("sw.yaml:2:27: sip.listen[1]: udp:nohost is not an address to listen on, allowed: udp:IP:PORT, "
+		 "tcp:IP:PORT, tls:IP:PORT, IPv6 in brackets"),
 		"sw.yaml:3:3: sip.limitz: unknown key, did you mean limits?",
 		"sw.yaml:5:26: parameters.SS_SIP_TIMEOUT_INVITE: 0 is outside 1-300",
 		"sw.yaml:6:3: parameters.SS_NONSENSE: unknown parameter",
@@ -60,7 +60,8 @@ Test(errors, ten_at_once)
 
 Test(errors, yaml_itself)
 {
-	refuse("sip: {listen: [a}\n", "sw.yaml:1:17: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence");
+	refuse("sip: {listen: [a}\n",
+		"sw.yaml:1:17: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence");
 	refuse("a: *b\n", "sw.yaml:1:4: an alias without its anchor");
 	refuse("- a\n", "sw.yaml:1:1: a map of sections is expected");
 	refuse(LISTEN "---\na: 1\n", "sw.yaml:2:1: a second document; one is allowed");
@@ -131,7 +132,8 @@ Test(errors, values_are_shown_safely)
 	refuse(LISTEN "system: {name: \"\"}\n", "sw.yaml:2:16: system.name: \"\" has 0 bytes, allowed: 1-64");
 	struct compiled r = compile_text(LISTEN
 		"log: {level: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}\n");
-	cr_expect(strstr(config_errors_text(r.errors, 0), "aaaa... is not known here, allowed: error, warning, info, debug"));
+	cr_expect(strstr(
+		config_errors_text(r.errors, 0), "aaaa... is not known here, allowed: error, warning, info, debug"));
 	compiled_free(&r);
 	config_errors_free(NULL);
 }
@@ -155,5 +157,6 @@ Test(errors, suggestions)
 	refuse(LISTEN "routng: {}\n", "sw.yaml:2:1: routng: unknown key, did you mean routing?");
 	refuse(LISTEN "meida: {}\n", "sw.yaml:2:1: meida: unknown key, did you mean media?");
 	refuse(LISTEN "LOG: {}\n", "sw.yaml:2:1: LOG: unknown key, did you mean log?");
-	refuse(LISTEN "registrationss: []\n", "sw.yaml:2:1: registrationss: unknown key, did you mean registrations or registration?");
+	refuse(LISTEN "registrationss: []\n",
+		"sw.yaml:2:1: registrationss: unknown key, did you mean registrations or registration?");
 }

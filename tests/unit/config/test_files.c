@@ -61,7 +61,8 @@ static void expect_error(const struct compiled *r, size_t n, const char *rest)
 Test(files, one)
 {
 	char path[256];
-	write_file("sw.yaml", LISTEN "system: {run_dir: run/../other, state_dir: /var/lib/x/./y}\ncdr: {dir: ../cdrs}\n");
+	write_file(
+		"sw.yaml", LISTEN "system: {run_dir: run/../other, state_dir: /var/lib/x/./y}\ncdr: {dir: ../cdrs}\n");
 	struct compiled r = accepted_file("sw.yaml");
 	snprintf(path, sizeof(path), "%s/sw.yaml", dir);
 	cr_expect_str_eq(cfg_str(r.config, r.config->file), path);
@@ -101,7 +102,8 @@ Test(files, include_merges)
 	write_file("sw.yaml", "include: [\"conf.d/*.yaml\"]\n" LISTEN
 		"routing_gateways: [{id: main, address: 1.1.1.1}]\n"
 		"log: {level: debug}\n");
-	write_file("conf.d/a.yaml", "routing_gateways: [{id: a, address: 1.1.1.2}]\nlog: {format: json}\ncdr: {dir: cdr}\n");
+	write_file("conf.d/a.yaml",
+		"routing_gateways: [{id: a, address: 1.1.1.2}]\nlog: {format: json}\ncdr: {dir: cdr}\n");
 	write_file("conf.d/b.yaml", "routing_gateways:\n- {id: b, address: 1.1.1.3}\nmapping_gateways:\n"
 		"- {id: m, addresses: 1.1.1.1, routes: {allow: [a, main]}}\n"
 		"sip: {listen: \"udp:127.0.0.1:5062\"}\n");
@@ -124,15 +126,19 @@ Test(files, include_merges)
 
 Test(files, errors_of_every_file)
 {
-	write_file("sw.yaml", "include: \"conf.d/*.yaml\"\n" LISTEN "log: {level: x}\nrouting_gateways: [{id: a, address: 1.1.1.1}]\n");
+	write_file("sw.yaml", "include: \"conf.d/*.yaml\"\n" LISTEN
+			      "log: {level: x}\nrouting_gateways: [{id: a, address: 1.1.1.1}]\n");
 	write_file("conf.d/1.yaml", "routing_gateways:\n- {id: b, address: x}\n- {id: a, address: 1.1.1.1}\n");
 	write_file("conf.d/2.yaml", "log: {level: debug}\nfoo: [\n");
 	write_file("conf.d/3.yaml", "foo: 1\n");
 	struct compiled r = compile_file("sw.yaml");
 	cr_assert_eq(config_errors_count(r.errors), 5, "%s", all_errors(&r));
 	expect_error(&r, 0, "sw.yaml:3:14: log.level: x is not known here, allowed: error, warning, info, debug");
-	expect_error(&r, 1, "conf.d/1.yaml:2:20: routing_gateways[b].address: x is not an address, allowed: IP, IP:PORT, [IPv6]:PORT; names are not resolved");
-	cr_expect(strstr(config_errors_text(r.errors, 2), "conf.d/1.yaml:3:8: routing_gateways[a].id: a is used twice, first at "));
+	expect_error(&r, 1,
+		"conf.d/1.yaml:2:20: routing_gateways[b].address: x is not an address, allowed: IP, IP:PORT, "
+		"[IPv6]:PORT; names are not resolved");
+	cr_expect(strstr(config_errors_text(r.errors, 2),
+		"conf.d/1.yaml:3:8: routing_gateways[a].id: a is used twice, first at "));
 	cr_expect(strstr(config_errors_text(r.errors, 3), "conf.d/2.yaml:3:1: not valid YAML"));
 	expect_error(&r, 4, "conf.d/3.yaml:1:1: foo: unknown key");
 	compiled_free(&r);
@@ -172,10 +178,12 @@ Test(files, include_too_deep)
 
 Test(files, shared_lists_are_not_merged)
 {
-	write_file("sw.yaml", "include: [a.yaml]\n" LISTEN "dial_plans: {p: &p [{match: \"1\", rewrite: \"2\"}], q: *p}\n");
+	write_file("sw.yaml",
+		"include: [a.yaml]\n" LISTEN "dial_plans: {p: &p [{match: \"1\", rewrite: \"2\"}], q: *p}\n");
 	write_file("a.yaml", "dial_plans: {p: [{match: \"3\", rewrite: \"4\"}]}\n");
 	struct compiled r = compile_file("sw.yaml");
-	cr_expect(strstr(config_errors_text(r.errors, 0), "a.yaml:1:14: dial_plans.p: given twice"), "%s", all_errors(&r));
+	cr_expect(strstr(config_errors_text(r.errors, 0), "a.yaml:1:14: dial_plans.p: given twice"), "%s",
+		all_errors(&r));
 	compiled_free(&r);
 }
 
@@ -213,7 +221,8 @@ Test(files, secrets_that_cannot_be)
 		const char *text, *error;
 	} rows[] = {
 		{ UP("{file: nowhere}"), "cannot read" },
-		{ UP("{env: TANDEM_TEST_UNSET}"), "sw.yaml:3:56: registrations[u].password: TANDEM_TEST_UNSET is not in the environment" },
+		{ UP("{env: TANDEM_TEST_UNSET}"),
+			"sw.yaml:3:56: registrations[u].password: TANDEM_TEST_UNSET is not in the environment" },
 		{ UP("{env: A, file: B}"), "a secret is a text, {file: PATH} or {env: NAME}" },
 		{ UP("{}"), "a secret is a text, {file: PATH} or {env: NAME}" },
 		{ UP("{file: [a]}"), "a secret is a text, {file: PATH} or {env: NAME}" },
@@ -225,7 +234,8 @@ Test(files, secrets_that_cannot_be)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		write_file("sw.yaml", rows[i].text);
 		struct compiled r = compile_file("sw.yaml");
-		cr_expect(strstr(config_errors_text(r.errors, 0), rows[i].error), "%s instead of %s", all_errors(&r), rows[i].error);
+		cr_expect(strstr(config_errors_text(r.errors, 0), rows[i].error), "%s instead of %s", all_errors(&r),
+			rows[i].error);
 		cr_expect_null(strstr(all_errors(&r), "hidden"));
 		compiled_free(&r);
 	}
@@ -244,7 +254,8 @@ Test(files, sealed_text_reads_nothing)
 	static const char text[] = "include: [\"/etc/host*\"]\n" LISTEN
 				   "registrations:\n- {id: a, proxy: 1.2.3.4, username: u, password: {env: HOME}}\n"
 				   "- {id: b, proxy: 1.2.3.4, username: u, password: {file: /etc/hostname}}\n";
-	const struct config_source source = { .name = "x/sw.yaml", .text = text, .n = sizeof(text) - 1, .sealed = true };
+	const struct config_source source = { .name = "x/sw.yaml", .text = text, .n = sizeof(text) - 1,
+		.sealed = true };
 	struct compiled r = { .errors = config_errors_new() };
 	r.result = config_compile_source(&source, r.errors, &r.config, &r.size);
 	cr_expect_eq(config_errors_count(r.errors), 3, "%s", all_errors(&r));

@@ -104,8 +104,8 @@ static void check_value(const struct expected *e, long value, bool good)
 {
 	char text[256], outside[256];
 	snprintf(text, sizeof(text), LISTEN "parameters:\n  %s: %ld\n", e->name, value);
-	snprintf(outside, sizeof(outside), "sw.yaml:3:%zu: parameters.%s: %ld is outside %s", strlen(e->name) + 5, e->name, value,
-		param_info(e->p)->range);
+	snprintf(outside, sizeof(outside), "sw.yaml:3:%zu: parameters.%s: %ld is outside %s", strlen(e->name) + 5,
+		e->name, value, param_info(e->p)->range);
 	struct compiled r = compile_text(text);
 	const char *first = config_errors_text(r.errors, 0);
 	if (!good)
@@ -114,8 +114,10 @@ static void check_value(const struct expected *e, long value, bool good)
 		cr_expect(!*first || strstr(first, "is not available yet"), "%s", first);
 	if (good && r.config) {
 		int64_t held = r.config->param[e->p];
-		cr_expect(held == value || held == value * 1000, "%s: %ld is held as %lld", e->name, value, (long long)held);
-		cr_expect_str_eq(cfg_str(r.config, CFG_LIST(r.config, &r.config->params_origin, struct cfg_text)[e->p]), "sw.yaml:3");
+		cr_expect(held == value || held == value * 1000, "%s: %ld is held as %lld", e->name, value,
+			(long long)held);
+		cr_expect_str_eq(cfg_str(r.config, CFG_LIST(r.config, &r.config->params_origin, struct cfg_text)[e->p]),
+			"sw.yaml:3");
 	}
 	compiled_free(&r);
 }
@@ -164,7 +166,8 @@ Test(parameters, unknown_name)
 
 Test(parameters, on_off)
 {
-	static const char *const yes[] = { "on", "true", "yes", "ON", "True" }, *const no[] = { "off", "false", "no", "Off" };
+	static const char *const yes[] = { "on", "true", "yes", "ON", "True" }, *const no[] = { "off", "false", "no",
+		"Off" };
 	for (size_t i = 0; i < 5; i++) {
 		struct compiled r = accepted_with("parameters: {SS_GATEWAY_SWITCH_UNTIL_CONNECT: %s}\n", yes[i]);
 		cr_expect_eq(r.config->param[P_SS_GATEWAY_SWITCH_UNTIL_CONNECT], 1);
@@ -263,7 +266,8 @@ Test(parameters, resend_list)
 
 Test(parameters, send_retry_caps_every_list)
 {
-	struct compiled r = accepted_with("parameters: {SS_SIP_SEND_RETRY: %s}\n" GATEWAY("resend_interval: [1, 2]"), "3");
+	struct compiled r =
+		accepted_with("parameters: {SS_SIP_SEND_RETRY: %s}\n" GATEWAY("resend_interval: [1, 2]"), "3");
 	cr_expect_eq(r.config->resend.n, 10);
 	cr_expect_eq(r.config->resend.limit, 3);
 	cr_expect_eq(r.config->param[P_SS_SIP_SEND_RETRY], 3);
@@ -286,14 +290,17 @@ Test(parameters, gateway_overrides_and_inherits)
 		"parameters: {SS_SIP_TIMEOUT_INVITE: 7, SS_SIP_TIMEOUT_TRYING: 8, SS_GATEWAY_SWITCH_STOP_AFTER_USER_BUSY: off}\n");
 	const struct cfg_routing_gateway *own = cfg_routing(r.config, 0), *plain = cfg_routing(r.config, 1);
 	cr_expect(own->timeouts.invite == 3000 && own->timeouts.trying == 8000 && own->timeouts.ringing == 600000);
-	cr_expect(plain->timeouts.invite == 7000 && plain->timeouts.trying == 8000 && plain->timeouts.ringing == 120000);
+	cr_expect(
+		plain->timeouts.invite == 7000 && plain->timeouts.trying == 8000 && plain->timeouts.ringing == 120000);
 	cr_expect(!own->switching.after_sdp && own->switching.after_invite_timeout && own->switching.until_connect);
 	cr_expect(!own->switching.after_user_busy && own->switching.after_rtp_start);
-	cr_expect(plain->switching.after_sdp && !plain->switching.after_invite_timeout && !plain->switching.until_connect);
+	cr_expect(plain->switching.after_sdp && !plain->switching.after_invite_timeout &&
+		  !plain->switching.until_connect);
 	cr_assert_eq(own->switching.response_codes.n, 2);
 	cr_expect_eq(CFG_LIST(r.config, &own->switching.response_codes, uint16_t)[1], 503);
 	compiled_free(&r);
-	refuse(LISTEN GATEWAY("timeouts: {invite: 301}"), "sw.yaml:2:73: routing_gateways[gw].timeouts.invite: 301 is outside 1-300");
+	refuse(LISTEN GATEWAY("timeouts: {invite: 301}"),
+		"sw.yaml:2:73: routing_gateways[gw].timeouts.invite: 301 is outside 1-300");
 	refuse(LISTEN GATEWAY("stop_switch: {response_codes: [299]}"),
 		"sw.yaml:2:85: routing_gateways[gw].stop_switch.response_codes[0]: 299 is outside 300-699");
 	refuse(LISTEN GATEWAY("timeouts: {invited: 3}"),

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- the tables ---------------------------------------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------------------------------------ */
 
 static void check_table(const struct schema *s, struct compile *c)
 {
@@ -46,13 +46,14 @@ Test(schema, tables_are_sound)
 	free(c);
 }
 
-/* --- the configurations that come with it --------------------------------------------------------------------------- */
+/* --- the configurations that come with it ----------------------------------------------------------------------- */
 
 #define SOURCE_DIR TANDEM_SOURCE_DIR "/config/"
 
 Test(schema, shipped_files)
 {
-	static const char *const files[] = { SOURCE_DIR "minimal.yaml", SOURCE_DIR "quickstart.yaml", SOURCE_DIR "example.yaml" };
+	static const char *const files[] = { SOURCE_DIR "minimal.yaml", SOURCE_DIR "quickstart.yaml",
+		SOURCE_DIR "example.yaml" };
 	for (size_t i = 0; i < 3; i++) {
 		struct compiled r = { .errors = config_errors_new() };
 		cr_expect_eq(config_compile(files[i], r.errors, &r.config, &r.size), 0, "%s", all_errors(&r));
@@ -88,11 +89,14 @@ Test(schema, example_shows_defaults)
 	}
 	fclose(f);
 	struct compiled r = compile_text(text);
-	cr_expect(strstr(text, "\naccounts:") && strstr(text, "\n  SS_QOS_RTP: 0xb8") && strstr(text, "\n    circuit: null"));
+	cr_expect(strstr(text, "\naccounts:") && strstr(text, "\n  SS_QOS_RTP: 0xb8") &&
+		  strstr(text, "\n    circuit: null"));
 	/* where there is no default an example stands, which may not be available yet */
 	for (size_t i = 0; i < config_errors_count(r.errors); i++) {
 		const char *e = config_errors_text(r.errors, i);
-		cr_expect(strstr(e, " accounts: is not available yet") || strstr(e, " number_lists: is not available yet"), "%s", e);
+		cr_expect(strstr(e, " accounts: is not available yet") ||
+				  strstr(e, " number_lists: is not available yet"),
+			"%s", e);
 	}
 	for (uint32_t i = 0; r.config && i < r.config->not_built.n; i++) {
 		const char *n = cfg_str(r.config, CFG_LIST(r.config, &r.config->not_built, struct cfg_text)[i]);
@@ -102,7 +106,7 @@ Test(schema, example_shows_defaults)
 	free(text);
 }
 
-/* --- sections ------------------------------------------------------------------------------------------------------ */
+/* --- sections -------------------------------------------------------------------------------------------------- */
 
 Test(schema, defaults)
 {
@@ -111,10 +115,12 @@ Test(schema, defaults)
 	const struct config *c = r.config;
 	cr_expect_str_eq(cfg_str(c, c->system.name), "sw1");
 	cr_expect_str_eq(cfg_str(c, c->system.run_dir), "/run/tandem");
-	cr_expect(c->system.signaling == 2 && c->system.media == 2 && c->system.calls == 20000 && c->system.drain_timeout == 30000);
+	cr_expect(c->system.signaling == 2 && c->system.media == 2 && c->system.calls == 20000 &&
+		  c->system.drain_timeout == 30000);
 	cr_expect(c->log.level == LOG_INFO && c->log.format == LOG_TEXT);
 	cr_expect(c->sip.max_message == 65535 && c->sip.max_sdp == 16384 && c->sip.digest_md5 && !c->sip.digest_sha256);
-	cr_expect(c->media.port_low == 20000 && c->media.port_high == 29999 && c->media.proxy == MEDIA_ON && c->media.latch == LATCH_AUTO);
+	cr_expect(c->media.port_low == 20000 && c->media.port_high == 29999 && c->media.proxy == MEDIA_ON &&
+		  c->media.latch == LATCH_AUTO);
 	cr_expect(c->media.timeout == 60000 && c->media.check == CHECK_BOTH && c->media.offload == OFFLOAD_AUTO);
 	cr_expect_eq(CFG_LIST(c, &c->media.addresses, struct addr)->ip[0], 127);
 	cr_expect(c->cdr.rotate_size == 64 << 20 && c->cdr.rotate_age == 3600000 && c->cdr.format == CDR_JSONL);
@@ -131,27 +137,35 @@ Test(schema, defaults)
 
 Test(schema, system)
 {
-	struct compiled r = accepted(LISTEN "system: {workers: {signaling: 64, media: auto}, drain_timeout: 1m, pin: yes, memo: a b, user: n}\n");
-	cr_expect(r.config->system.signaling == 64 && r.config->system.media >= 1 && r.config->system.drain_timeout == 60000);
+	struct compiled r = accepted(LISTEN
+		"system: {workers: {signaling: 64, media: auto}, drain_timeout: 1m, pin: yes, memo: a b, user: n}\n");
+	cr_expect(r.config->system.signaling == 64 && r.config->system.media >= 1 &&
+		  r.config->system.drain_timeout == 60000);
 	cr_expect_str_eq(cfg_str(r.config, r.config->system.user), "n");
 	compiled_free(&r);
 	r = accepted(LISTEN "system: {workers: auto}\n");
 	cr_expect(r.config->system.signaling >= 1 && r.config->system.signaling == r.config->system.media);
 	compiled_free(&r);
-	refuse(LISTEN "system: {workers: {signaling: 65}}\n", "sw.yaml:2:31: system.workers.signaling: 65 is outside auto, 1-64");
-	refuse(LISTEN "system: {workers: {signaling: 0}}\n", "sw.yaml:2:31: system.workers.signaling: 0 is outside auto, 1-64");
-	refuse(LISTEN "system: {workers: many}\n", "sw.yaml:2:19: system.workers: many is not a whole number, allowed: auto, 1-64");
+	refuse(LISTEN "system: {workers: {signaling: 65}}\n",
+		"sw.yaml:2:31: system.workers.signaling: 65 is outside auto, 1-64");
+	refuse(LISTEN "system: {workers: {signaling: 0}}\n",
+		"sw.yaml:2:31: system.workers.signaling: 0 is outside auto, 1-64");
+	refuse(LISTEN "system: {workers: many}\n",
+		"sw.yaml:2:19: system.workers: many is not a whole number, allowed: auto, 1-64");
 	refuse(LISTEN "system: {workers: [1]}\n", "sw.yaml:2:19: system.workers: a map of keys is expected");
 	refuse(LISTEN "system: {limits: {calls: 0}}\n", "sw.yaml:2:26: system.limits.calls: 0 is outside 1-1000000");
-	refuse(LISTEN "system: {drain_timeout: soon}\n", "sw.yaml:2:25: system.drain_timeout: soon is not a time in seconds, allowed: 0-86400");
+	refuse(LISTEN "system: {drain_timeout: soon}\n",
+		"sw.yaml:2:25: system.drain_timeout: soon is not a time in seconds, allowed: 0-86400");
 }
 
 Test(schema, listen)
 {
-	struct compiled r = accepted("sip: {listen: \"udp:0.0.0.0, udp:[::1]:5070, 127.0.0.1:6000, udp:::1\"}\nmedia: {address: 127.0.0.1}\n");
+	struct compiled r = accepted("sip: {listen: \"udp:0.0.0.0, udp:[::1]:5070, 127.0.0.1:6000, udp:::1\"}\nmedia: "
+				     "{address: 127.0.0.1}\n");
 	const struct cfg_listen *l = CFG_LIST(r.config, &r.config->sip.listen, struct cfg_listen);
 	cr_assert_eq(r.config->sip.listen.n, 4);
-	cr_expect(l[0].addr.port == 5060 && l[0].transport == TRANSPORT_UDP && l[1].addr.port == 5070 && l[1].addr.family == 6);
+	cr_expect(l[0].addr.port == 5060 && l[0].transport == TRANSPORT_UDP && l[1].addr.port == 5070 &&
+		  l[1].addr.family == 6);
 	cr_expect(l[2].addr.port == 6000 && l[3].addr.port == 5060 && l[3].addr.family == 6);
 	compiled_free(&r);
 	r = accepted("sip: {listen: \"udp:0.0.0.0\"}\n"); /* an address that can stand in SDP is found */
@@ -175,22 +189,29 @@ Test(schema, listen)
 
 Test(schema, media)
 {
-	static const char *const bad[] = { "20001-29999", "20000-29998", "20000", "20000-20001", "1022-2001", "20000-65536", "65000-20001",
+	static const char *const bad[] = { "20001-29999", "20000-29998", "20000", "20000-20001", "1022-2001",
+		"20000-65536", "65000-20001",
 		"a-b", "20000-", "-5", "\"\"" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuse_with("media: {ports: %s}\n", bad[i], NULL);
 	refuse(LISTEN "media: {ports: 20001-29999}\n",
 		"sw.yaml:2:16: media.ports: 20001-29999 cannot be used, allowed: EVEN-ODD within 1024-65535, at least 4 ports");
-	struct compiled r = accepted(LISTEN "media: {ports: 65532-65535, address: [127.0.0.1, \"::1\"], advertise: 192.0.2.1, proxy: must,\n"
-					    " latch: any, timeout: 90, check: to-peer, offload: no}\n" GATEWAY("media_check: none") CUSTOMER("latch: off"));
+	struct compiled r = accepted(
+		LISTEN "media: {ports: 65532-65535, address: [127.0.0.1, \"::1\"], advertise: 192.0.2.1, proxy: must,\n"
+		       " latch: any, timeout: 90, check: to-peer, offload: no}\n" GATEWAY("media_check: none")
+			       CUSTOMER("latch: off"));
 	const struct config *c = r.config;
-	cr_expect(c->media.port_low == 65532 && c->media.port_high == 65535 && c->media.addresses.n == 2 && c->media.offload == OFFLOAD_OFF);
-	cr_expect(cfg_routing(c, 0)->media == MEDIA_MUST && cfg_routing(c, 0)->media_check == CHECK_NONE && cfg_routing(c, 0)->latch == LATCH_ANY);
+	cr_expect(c->media.port_low == 65532 && c->media.port_high == 65535 && c->media.addresses.n == 2 &&
+		  c->media.offload == OFFLOAD_OFF);
+	cr_expect(cfg_routing(c, 0)->media == MEDIA_MUST && cfg_routing(c, 0)->media_check == CHECK_NONE &&
+		  cfg_routing(c, 0)->latch == LATCH_ANY);
 	cr_expect(cfg_mapping(c, 0)->media == MEDIA_MUST && cfg_mapping(c, 0)->latch == LATCH_OFF);
 	cr_expect_str_eq(cfg_str(c, c->media.advertise), "192.0.2.1");
 	compiled_free(&r);
-	refuse(LISTEN "media: {address: 127.0.0.1:5}\n", "sw.yaml:2:18: media.address[0]: 127.0.0.1:5 is not an IP address without port");
-	refuse(LISTEN "media: {advertise: name}\n", "sw.yaml:2:20: media.advertise: name is not an IP address without port");
+	refuse(LISTEN "media: {address: 127.0.0.1:5}\n",
+		"sw.yaml:2:18: media.address[0]: 127.0.0.1:5 is not an IP address without port");
+	refuse(LISTEN "media: {advertise: name}\n",
+		"sw.yaml:2:20: media.advertise: name is not an IP address without port");
 }
 
 Test(schema, mapping_gateway)
@@ -204,8 +225,10 @@ Test(schema, mapping_gateway)
 	const struct addr *a = CFG_LIST(r.config, &g->addresses, struct addr);
 	cr_expect_str_eq(cfg_str(r.config, g->id), "n");
 	cr_expect(g->addresses.n == 3 && a[0].bits == 8 && a[1].port == 5070 && a[1].bits == 0 && a[2].bits == 32);
-	cr_expect(!g->enabled && g->trusted && g->lock == LOCK_IN && g->line_limit == 5 && g->rate_limit == 0 && g->priority == 3);
-	cr_expect(g->callee_from == CALLEE_FROM_REQUEST_LINE && g->caller_from == CALLER_FROM_DISPLAY && g->media == MEDIA_OFF);
+	cr_expect(!g->enabled && g->trusted && g->lock == LOCK_IN && g->line_limit == 5 && g->rate_limit == 0 &&
+		  g->priority == 3);
+	cr_expect(g->callee_from == CALLEE_FROM_REQUEST_LINE && g->caller_from == CALLER_FROM_DISPLAY &&
+		  g->media == MEDIA_OFF);
 	cr_expect(g->callee_prefixes.allow.n == 2 && g->callee_prefixes.deny.n == 1 && g->caller_prefixes.deny.n == 1);
 	cr_expect(g->callee_dial_plan == CONFIG_NONE && g->rate_table == CONFIG_NONE && g->periods.n == 0);
 	compiled_free(&r);
@@ -216,16 +239,19 @@ Test(schema, mapping_gateway)
 	refuse(LISTEN "mapping_gateways: [{id: a, addresses: 1.2.3.4:0}]\n", NULL);
 	refuse(LISTEN "mapping_gateways: [{id: a, addresses: 1.2.3.4, authentication: ip-port}]\n",
 		"sw.yaml:2:39: mapping_gateways[a].addresses: authentication ip-port needs a port with every address");
-	refuse(LISTEN "mapping_gateways: {id: a}\n", "sw.yaml:2:19: mapping_gateways: a list is expected, one map each");
+	refuse(LISTEN "mapping_gateways: {id: a}\n",
+		"sw.yaml:2:19: mapping_gateways: a list is expected, one map each");
 	refuse(LISTEN "mapping_gateways: [a]\n", "sw.yaml:2:20: mapping_gateways[0]: a map of keys is expected");
-	refuse(LISTEN GATEWAY("weight: 1") "mapping_gateways: [{id: a, addresses: 1.2.3.4, routes: {allow: [gw], deny: gw}}]\n",
+	refuse(LISTEN GATEWAY("weight: 1") "mapping_gateways: [{id: a, addresses: 1.2.3.4, routes: {allow: [gw], deny: "
+					   "gw}}]\n",
 		"sw.yaml:3:56: mapping_gateways[a].routes: the same gateway is allowed and denied");
 }
 
 Test(schema, mapping_gateways_that_nothing_tells_apart)
 {
 #define PAIR(more) LISTEN "mapping_gateways:\n- {id: a, addresses: 1.2.3.4}\n- {id: b, addresses: \"1.2.3.5, 1.2.3.4\"" more "}\n"
-	refuse(PAIR(""), "sw.yaml:4:22: mapping_gateways[b].addresses: 1.2.3.4 is also the address of a, with the same tech_prefix and priority");
+	refuse(PAIR(""), "sw.yaml:4:22: mapping_gateways[b].addresses: 1.2.3.4 is also the address of a, with the same "
+			 "tech_prefix and priority");
 	static const char *const good[] = { PAIR(", priority: 9"), PAIR(", tech_prefix: 9"), PAIR(", enabled: off") };
 	for (size_t i = 0; i < 3; i++) {
 		struct compiled r = accepted(good[i]);
@@ -246,13 +272,16 @@ Test(schema, routing_gateway)
 		"- {id: c, addresses: [1.2.3.4], prefixes: []}\n"
 		"- {id: d, addresses: 1.2.3.4, prefixes: \"\"}\n");
 	const struct cfg_routing_gateway *a = cfg_routing(r.config, 0), *b = a + 1, *c = a + 2, *d = a + 3;
-	cr_expect(CFG_LIST(r.config, &a->addresses, struct addr)->port == 5060 && CFG_LIST(r.config, &b->addresses, struct addr)->port == 5080);
+	cr_expect(CFG_LIST(r.config, &a->addresses, struct addr)->port == 5060 &&
+		  CFG_LIST(r.config, &b->addresses, struct addr)->port == 5080);
 	cr_expect(a->prefixes.n == 2 && b->prefixes.n == 2 && c->prefixes.n == 0 && d->prefixes.n == 1);
 	cr_expect_str_eq(cfg_str(r.config, CFG_LIST(r.config, &b->prefixes, struct cfg_text)[1]), "2");
-	cr_expect(a->group == 1 && b->group == CONFIG_NONE && a->prefix_mode == PREFIX_TERMINAL && a->local_domain && a->rate_limit == 7);
+	cr_expect(a->group == 1 && b->group == CONFIG_NONE && a->prefix_mode == PREFIX_TERMINAL && a->local_domain &&
+		  a->rate_limit == 7);
 	const struct cfg_response_map *m = CFG_LIST(r.config, &a->response_map, struct cfg_response_map);
 	cr_expect(a->response_map.n == 2 && m[0].from == 604 && m[0].to == 404 && m[1].to == 600);
-	cr_expect(a->min_profit == INT64_MIN && a->max_rate == INT64_MIN && !a->options_ping.on && a->via_registration == CONFIG_NONE);
+	cr_expect(a->min_profit == INT64_MIN && a->max_rate == INT64_MIN && !a->options_ping.on &&
+		  a->via_registration == CONFIG_NONE);
 	const struct cfg_group *g = CFG_LIST(r.config, &r.config->groups, struct cfg_group);
 	cr_expect(r.config->groups.n == 2 && g[0].line_limit == 200 && g[1].line_limit == CONFIG_NONE);
 	compiled_free(&r);
@@ -289,7 +318,8 @@ Test(schema, registration)
 	const struct cfg_registration *g = CFG_LIST(r.config, &r.config->registrations, struct cfg_registration);
 	cr_expect(g[0].proxy.port == 5090 && g[0].period == 120 && g[0].privacy == PRIVACY_IGNORE);
 	cr_expect_str_eq(cfg_str(r.config, g[0].auth_user), "u");
-	cr_expect(g[1].proxy.family == 0 && g[1].proxy_port == 5060 && g[1].period == 0 && g[1].proxy_transport == TRANSPORT_TCP && g[1].port == 5060);
+	cr_expect(g[1].proxy.family == 0 && g[1].proxy_port == 5060 && g[1].period == 0 &&
+		  g[1].proxy_transport == TRANSPORT_TCP && g[1].port == 5060);
 	cr_expect_str_eq(cfg_str(r.config, g[1].proxy_host), "sip.example.net");
 	cr_expect(g[2].proxy_port == 5099 && g[2].period == 7200);
 	cr_expect_str_eq(cfg_str(r.config, g[2].domain), "sip.example.net");
@@ -298,7 +328,8 @@ Test(schema, registration)
 	compiled_free(&r);
 #define UP(keys) LISTEN "registrations: [{id: a, username: u, " keys "}]\n"
 	refuse(UP("proxy: h, port: 5061"), "sw.yaml:2:54: registrations[a].port: 5061 is not a port of sip.listen");
-	refuse(UP("proxy: h, period: 19"), "sw.yaml:2:56: registrations[a].period: 19 is outside default, auto, 20-7200");
+	refuse(UP("proxy: h, period: 19"),
+		"sw.yaml:2:56: registrations[a].period: 19 is outside default, auto, 20-7200");
 	refuse(UP("proxy: \"h:x\""), NULL);
 	refuse(UP("proxy: \"h h\""), NULL);
 	refuse(UP("proxy: \"\""), NULL);
@@ -320,17 +351,21 @@ Test(schema, numbers)
 	cr_expect(rule[0].guards.n == 1 && guard->kind == 'E' && guard->n == 13);
 	cr_expect_str_eq(cfg_str(r.config, rule[1].match), "0[2-9]?");
 	cr_expect(rule[1].guards.n == 2 && rule[1].rewrites.n == 2 && rule[1].poll && !rule[0].poll);
-	cr_expect(cfg_routing(r.config, 0)->callee_dial_plan == 1 && cfg_routing(r.config, 0)->caller_dial_plan == CONFIG_NONE);
+	cr_expect(cfg_routing(r.config, 0)->callee_dial_plan == 1 &&
+		  cfg_routing(r.config, 0)->caller_dial_plan == CONFIG_NONE);
 	compiled_free(&r);
-	static const char *const bad[] = { "{match: \"1*2\", rewrite: x}", "{match: \"[12\", rewrite: x}", "{match: \"[]\", rewrite: x}",
+	static const char *const bad[] = { "{match: \"1*2\", rewrite: x}", "{match: \"[12\", rewrite: x}",
+		"{match: \"[]\", rewrite: x}",
 		"{match: \"1]\", rewrite: x}", "{match: \"1?\", rewrite: \"$$\"}", "{match: \"1\", rewrite: \"*\"}", "{match: \"1*\", rewrite: \"**\"}",
 		"{match: \"1\"}", "{rewrite: \"1\"}", "{match: \"1 2\", rewrite: x}", "{match: [1], rewrite: x}", "{match: 1, rewrite: 2, poll: x}",
 		"{match: 1, rewrite: 2, mode: x}", "text" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuse_with("dial_plans: {p: [%s]}\n", bad[i], NULL);
 	refuse(LISTEN "dial_plans: [a]\n", "sw.yaml:2:13: dial_plans: a map by name is expected");
-	refuse(LISTEN "dial_plans: {p: 5}\n", "sw.yaml:2:17: dial_plans[p]: a list of rules is expected: [{match: \"00*\", rewrite: \"*\"}]");
-	refuse(LISTEN "lrn_sources: {x: {type: dns, path: /dev/null}}\n", "sw.yaml:2:25: lrn_sources[x].type: dns is not known here, allowed: file, sip, enum");
+	refuse(LISTEN "dial_plans: {p: 5}\n",
+		"sw.yaml:2:17: dial_plans[p]: a list of rules is expected: [{match: \"00*\", rewrite: \"*\"}]");
+	refuse(LISTEN "lrn_sources: {x: {type: dns, path: /dev/null}}\n",
+		"sw.yaml:2:25: lrn_sources[x].type: dns is not known here, allowed: file, sip, enum");
 	refuse(LISTEN "lrn_sources: {x: {path: nowhere.csv}}\n", NULL);
 }
 
@@ -341,8 +376,10 @@ Test(schema, sort_chain)
 		uint32_t n, chain[6];
 	} rows[] = {
 		{ "routing: {sort: [rate, asr, id]}\n", 3, { SORT_RATE, SORT_ASR, SORT_ID } },
-		{ "parameters: {SS_GATEWAY_ASR_ROUTE_SORT_CONFIG: 0}\n", 5, { SORT_ASR, SORT_PRIORITY, SORT_LOAD, SORT_HISTORY, SORT_ID } },
-		{ "parameters: {SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG: 9}\n", 5, { SORT_PRIORITY, SORT_LOAD, SORT_HISTORY, SORT_ID, SORT_RATE } },
+		{ "parameters: {SS_GATEWAY_ASR_ROUTE_SORT_CONFIG: 0}\n", 5, { SORT_ASR, SORT_PRIORITY, SORT_LOAD,
+			SORT_HISTORY, SORT_ID } },
+		{ "parameters: {SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG: 9}\n", 5, { SORT_PRIORITY, SORT_LOAD,
+			SORT_HISTORY, SORT_ID, SORT_RATE } },
 		{ "parameters: {SS_GATEWAY_ASR_ROUTE_SORT_CONFIG: 1, SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG: 1}\n", 6,
 			{ SORT_PRIORITY, SORT_ASR, SORT_RATE, SORT_LOAD, SORT_HISTORY, SORT_ID } },
 		{ "parameters: {SS_GATEWAY_ASR_ROUTE_SORT_CONFIG: 1, SS_GATEWAY_FEE_RATE_ROUTE_SORT_CONFIG: 1, "
@@ -359,7 +396,8 @@ Test(schema, sort_chain)
 	}
 	refuse(LISTEN "routing: {sort: [id, id]}\n", "sw.yaml:2:17: routing.sort: id stands there twice");
 	refuse(LISTEN "routing: {window: 60, bucket: 61}\n", "sw.yaml:2:31: routing.bucket: is longer than the window");
-	struct compiled r = accepted(LISTEN "parameters: {SS_GATEWAY_ASR_RESERVE_TIME: 60, SS_GATEWAY_ASR_RESERVE_SEPARATE: 3600}\n");
+	struct compiled r = accepted(
+		LISTEN "parameters: {SS_GATEWAY_ASR_RESERVE_TIME: 60, SS_GATEWAY_ASR_RESERVE_SEPARATE: 3600}\n");
 	cr_expect(r.config->routing.window == 60000 && r.config->routing.bucket == 60000);
 	compiled_free(&r);
 }
@@ -377,12 +415,17 @@ static void expect_second(const char *text, const char *error)
 Test(schema, what_is_refused_is_still_checked)
 {
 	expect_second("accounts: [{id: a}]\n", "accounts[a].password: is missing, as is ha1");
-	expect_second("accounts: [{id: a, password: b, ha1: 0123456789abcdef0123456789abcdef}]\n", "only one of password and ha1 can be given");
+	expect_second("accounts: [{id: a, password: b, ha1: 0123456789abcdef0123456789abcdef}]\n",
+		"only one of password and ha1 can be given");
 	expect_second("accounts: [{id: a, ha1: 0123}]\n", "accounts[a].ha1: the secret has 4 bytes, allowed: 32-32");
-	expect_second("accounts: [{id: a, ha1: xyz}]\n", "accounts[a].ha1: the secret has a character that is not allowed here");
-	expect_second("accounts: [{id: a, password: p, max_contacts: 11}]\n", "accounts[a].max_contacts: 11 is outside 1-10");
-	expect_second("number_lists: {a: {type: grey, on: callee}}\n", "number_lists[a].type: grey is not known here, allowed: black, white");
-	expect_second("number_lists: {a: {type: white, on: x}}\n", "number_lists[a].on: x is not known here, allowed: callee, caller, both");
+	expect_second("accounts: [{id: a, ha1: xyz}]\n",
+		"accounts[a].ha1: the secret has a character that is not allowed here");
+	expect_second(
+		"accounts: [{id: a, password: p, max_contacts: 11}]\n", "accounts[a].max_contacts: 11 is outside 1-10");
+	expect_second("number_lists: {a: {type: grey, on: callee}}\n",
+		"number_lists[a].type: grey is not known here, allowed: black, white");
+	expect_second("number_lists: {a: {type: white, on: x}}\n",
+		"number_lists[a].on: x is not known here, allowed: callee, caller, both");
 	expect_second("number_lists: {a: {type: white, on: both, numbers: [\"9*1\"]}}\n", "9*1 has * before its end");
 	expect_second("number_lists: {a: {type: white, on: both, file: none.txt}}\n", "number_lists[a].file: cannot read");
 	expect_second("rate_tables: {a: {}}\n", "rate_tables[a].file: is missing");
