@@ -85,7 +85,5 @@ int lookup_bpf_attach(const struct lookup_bpf *spec)
 	return -ENOTSUP;
 }
 
-void lookup_bpf_detach(void)
-{
-}
+void lookup_bpf_detach(void) {}
 #endif

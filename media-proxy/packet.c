@@ -4,9 +4,9 @@
 
 /* a packet as it was read; `rtp` and `stats` only for RTP */
 struct reading {
-	bool second;     /* came to the odd port of the pair */
-	bool rtcp;       /* by port or by packet type */
-	bool bad;        /* not what the leg's kind asks for */
+	bool second;	 /* came to the odd port of the pair */
+	bool rtcp;	 /* by port or by packet type */
+	bool bad;	 /* not what the leg's kind asks for */
 	bool continuous; /* carries on the stream of the leg */
 	struct rtp rtp;
 	struct rtp_stats stats;
@@ -42,7 +42,10 @@ static void read_packet(const struct pair *p, const struct packet *k, struct rea
 	}
 }
 
-static uint64_t since(uint64_t now, uint64_t then) { return now > then ? now - then : 0; }
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
 
 static enum latch_verdict judge(const struct pair *p, const struct packet *k, const struct reading *r)
 {
@@ -132,7 +135,8 @@ static bool is_ours(const struct pair_table *t, const struct addr *a)
 	return false;
 }
 
-static bool forward(struct pair_table *t, uint32_t number, const struct packet *k, bool rtcp, struct departure *ret_departure)
+static bool forward(
+	struct pair_table *t, uint32_t number, const struct packet *k, bool rtcp, struct departure *ret_departure)
 {
 	const struct pair *p = &t->pair[number / t->workers];
 	/* the other leg must mean us too: a leg that was given up may still name a pair that has another call by now */

@@ -2,8 +2,8 @@
 #include "media-proxy/flow.h"
 #include <stdlib.h>
 
-int pair_table_init(struct pair_table *t, const struct config *c, uint32_t index,
-	const struct media_leg *const *legs, const struct media_flow *flows)
+int pair_table_init(struct pair_table *t, const struct config *c, uint32_t index, const struct media_leg *const *legs,
+	const struct media_flow *flows)
 {
 	*t = (struct pair_table){
 		.low = c->media.port_low,

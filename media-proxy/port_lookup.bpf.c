@@ -1,11 +1,11 @@
 /* sk_lookup: a UDP datagram to a port of the relay's range and to one of its addresses goes to the socket of the media
  * worker that serves the port pair. Everything else takes the ordinary way. */
+#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/in.h>
-#include <bpf/bpf_helpers.h>
 
 #define ADDRESSES 8  /* MEDIA_ADDRESSES_MAX */
-#define WORKERS   64 /* WORKERS_MAX */
+#define WORKERS	  64 /* WORKERS_MAX */
 #define INET	  2  /* AF_INET */
 
 const volatile __u32 low, high, workers = 1, n_addresses;
@@ -14,7 +14,7 @@ const volatile __u32 ip[ADDRESSES][4]; /* network order */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
-	__uint(max_entries, ADDRESSES * WORKERS);
+	__uint(max_entries, ADDRESSES *WORKERS);
 	__type(key, __u32);
 	__type(value, __u64);
 } sockets SEC(".maps");

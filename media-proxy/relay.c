@@ -38,8 +38,8 @@ struct relay {
 	struct pair_table table;
 	struct relay_source *source;
 	uint32_t n_sources;
-	uint32_t n_in, n_out;    /* buffers in use, messages to send */
-	uint16_t id;             /* IPv4 identification */
+	uint32_t n_in, n_out; /* buffers in use, messages to send */
+	uint16_t id;	      /* IPv4 identification */
 	struct mmsghdr in[BATCH], out[BATCH];
 	struct iovec in_iov[BATCH], out_iov[BATCH];
 	union name in_name[BATCH], out_name[BATCH];
@@ -69,8 +69,8 @@ static socklen_t name_size(const struct addr *a)
 static int set_tos(int fd, const struct departure *d)
 {
 	int tos = d->dscp;
-	return d->from.family == 4 ? setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) :
-				     setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+	return d->from.family == 4 ? setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos))
+				   : setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 }
 
 /* A raw socket does not fragment. Media beyond the MTU is rare enough for a socket of its own: it cannot take packets away
@@ -85,11 +85,11 @@ static bool send_large(const struct departure *d, const void *payload, size_t n)
 	set_name(&from, &d->from, d->from.port);
 	set_name(&to, &d->to, d->to.port);
 	int fragment = family == AF_INET ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_WANT;
-	setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6, family == AF_INET ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER,
-		&fragment, sizeof(fragment));
+	setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+		family == AF_INET ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &fragment, sizeof(fragment));
 	set_tos(fd, d);
 	bool sent = bind(fd, &from.any, name_size(&d->from)) == 0 &&
-		sendto(fd, payload, n, 0, &to.any, name_size(&d->to)) == (ssize_t)n;
+		    sendto(fd, payload, n, 0, &to.any, name_size(&d->to)) == (ssize_t)n;
 	close(fd);
 	return sent;
 }
@@ -307,9 +307,12 @@ static void point_messages(struct relay *r)
 {
 	for (uint32_t i = 0; i < BATCH; i++) {
 		r->in_iov[i] = (struct iovec){ r->buffer[i] + HEADROOM, PAYLOAD };
-		r->in[i].msg_hdr = (struct msghdr){ .msg_name = &r->in_name[i], .msg_iov = &r->in_iov[i], .msg_iovlen = 1,
+		r->in[i].msg_hdr = (struct msghdr){ .msg_name = &r->in_name[i],
+			.msg_iov = &r->in_iov[i],
+			.msg_iovlen = 1,
 			.msg_control = &r->in_control[i] };
-		r->out[i].msg_hdr = (struct msghdr){ .msg_name = &r->out_name[i], .msg_iov = &r->out_iov[i], .msg_iovlen = 1 };
+		r->out[i].msg_hdr =
+			(struct msghdr){ .msg_name = &r->out_name[i], .msg_iov = &r->out_iov[i], .msg_iovlen = 1 };
 	}
 }
 

@@ -1,12 +1,18 @@
 #include "media-proxy/rtp.h"
 #include <errno.h>
 
-#define HEADER	    12u
-#define NO_BAD_SEQ  (RTP_CYCLE + 1u)
+#define HEADER	     12u
+#define NO_BAD_SEQ   (RTP_CYCLE + 1u)
 #define JUMP_SECONDS 10 /* a transit that differs by more is another time base, not jitter */
 
-static uint16_t get16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
-static uint32_t get32(const uint8_t *p) { return (uint32_t)get16(p) << 16 | get16(p + 2); }
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
 
 int rtp_parse(const uint8_t *p, size_t n, struct rtp *ret_rtp)
 {

@@ -6,9 +6,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define RECEIVE_BYTES (16 << 20) /* a shared socket: 300 ms of 50,000 packets a second, as the kernel counts their memory */
-#define SEND_BYTES    (16 << 20)
-#define OTHER_FILES   512u /* descriptors for all but the port sockets */
+#define RECEIVE_BYTES                                                                                                  \
+	(16 << 20) /* a shared socket: 300 ms of 50,000 packets a second, as the kernel counts their memory */
+#define SEND_BYTES  (16 << 20)
+#define OTHER_FILES 512u /* descriptors for all but the port sockets */
 
 static const struct addr *address_of(const struct config *c, uint32_t i)
 {
@@ -173,7 +174,8 @@ static int check_files(uint64_t need)
 	struct rlimit more = { .rlim_cur = need, .rlim_max = now.rlim_max > need ? now.rlim_max : need };
 	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
 		return 0;
-	log_error("media.ports: a socket for every port needs %llu descriptors, RLIMIT_NOFILE allows %llu: raise it or narrow the range",
+	log_error("media.ports: a socket for every port needs %llu descriptors, RLIMIT_NOFILE allows %llu: raise it or "
+		  "narrow the range",
 		(unsigned long long)need, (unsigned long long)now.rlim_max);
 	return -EMFILE;
 }

@@ -12,8 +12,14 @@
 
 static void allot(const struct rig *r, uint32_t pair, uint32_t peer, const char *remote, uint8_t local)
 {
-	struct media_want w = { .peer = peer, .remote_rtp = rig_addr(remote), .latch = LATCH_AUTO, .send = 1, .receive = 1, .dscp = 0xb8,
-		.local = local, .clock_rate = 8000 };
+	struct media_want w = { .peer = peer,
+		.remote_rtp = rig_addr(remote),
+		.latch = LATCH_AUTO,
+		.send = 1,
+		.receive = 1,
+		.dscp = 0xb8,
+		.local = local,
+		.clock_rate = 8000 };
 	w.signal = w.remote_rtcp = w.remote_rtp;
 	w.remote_rtcp.port++;
 	rig_allot(r, pair, &w);
@@ -40,8 +46,11 @@ int main(int argc, char **argv)
 	}
 	uint32_t calls = (uint32_t)strtoul(argv[1], NULL, 10), low = (uint32_t)strtoul(argv[6], NULL, 10);
 	bool one = strcmp(argv[2], argv[4]) == 0;
-	struct rig_plan plan = { .addresses = { argv[2], one ? NULL : argv[4] }, .low = low, .high = low + 4 * calls - 1,
-		.signaling = 1, .media = 1 };
+	struct rig_plan plan = { .addresses = { argv[2], one ? NULL : argv[4] },
+		.low = low,
+		.high = low + 4 * calls - 1,
+		.signaling = 1,
+		.media = 1 };
 	if (calls == 0 || low % 2 || plan.high > 65535) {
 		fprintf(stderr, "relay_driver: %u calls do not fit above port %u\n", calls, low);
 		return EXIT_FAILURE;

@@ -14,14 +14,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define BATCH	   64u
-#define PACKET	   172u
-#define RATE	   50u		/* packets a second of each stream */
-#define TICK_NS	   200000u	/* packets that are due are sent so often */
-#define SECOND_NS  1000000000u
-#define BUCKET_NS  1000u
-#define BUCKETS	   50000u
-#define MAGIC	   0x74616e64u
+#define BATCH	  64u
+#define PACKET	  172u
+#define RATE	  50u	  /* packets a second of each stream */
+#define TICK_NS	  200000u /* packets that are due are sent so often */
+#define SECOND_NS 1000000000u
+#define BUCKET_NS 1000u
+#define BUCKETS	  50000u
+#define MAGIC	  0x74616e64u
 
 struct payload { /* behind the RTP header */
 	uint64_t sent_ns;
@@ -92,8 +92,9 @@ static void open_side(struct side *s, const char *from, const char *relay)
 	for (uint32_t i = 0; i < BATCH; i++) {
 		s->to[i] = s->relay;
 		s->iov[i] = (struct iovec){ s->packet[i], PACKET };
-		s->message[i].msg_hdr = (struct msghdr){ .msg_name = &s->to[i], .msg_namelen = s->relay_size, .msg_iov = &s->iov[i],
-			.msg_iovlen = 1 };
+		s->message[i].msg_hdr = (struct msghdr){
+			.msg_name = &s->to[i], .msg_namelen = s->relay_size, .msg_iov = &s->iov[i], .msg_iovlen = 1
+		};
 	}
 }
 
@@ -243,10 +244,12 @@ int main(int argc, char **argv)
 	load.measuring = false;
 	drain(SECOND_NS / 2);
 	printf("{\"calls\": %u, \"sent\": %llu, \"received\": %llu, \"loss_percent\": %.4f, \"refused\": %llu, "
-	       "\"relay_ns_per_packet\": %.0f, \"relay_cpu_percent\": %.1f, \"latency_us_p50\": %llu, \"latency_us_p99\": %llu}\n",
+	       "\"relay_ns_per_packet\": %.0f, \"relay_cpu_percent\": %.1f, \"latency_us_p50\": %llu, "
+	       "\"latency_us_p99\": %llu}\n",
 		load.calls, (unsigned long long)load.sent, (unsigned long long)load.received,
-		load.sent ? 100.0 * (double)(load.sent - load.received) / (double)load.sent : 0.0, (unsigned long long)load.refused,
-		load.received ? (double)cpu / (double)load.received : 0.0, 100.0 * (double)cpu / (double)took,
-		(unsigned long long)percentile(0.5), (unsigned long long)percentile(0.99));
+		load.sent ? 100.0 * (double)(load.sent - load.received) / (double)load.sent : 0.0,
+		(unsigned long long)load.refused, load.received ? (double)cpu / (double)load.received : 0.0,
+		100.0 * (double)cpu / (double)took, (unsigned long long)percentile(0.5),
+		(unsigned long long)percentile(0.99));
 	return load.received == load.sent ? EXIT_SUCCESS : 2;
 }

@@ -28,9 +28,16 @@ static struct addr v6(uint16_t port)
 
 static void allot(uint32_t pair, uint32_t peer, uint8_t how)
 {
-	struct media_want w = { .peer = peer, .remote_rtp = v4((uint8_t)(pair + 1), 4000), .remote_rtcp = v4((uint8_t)(pair + 1), 4001),
-		.signal = v4(9, 5060), .latch = how & 3, .behind_nat = how >> 2 & 1, .mux = how >> 3 & 1,
-		.kind = (how >> 4 & 3) == 3 ? MEDIA_UDPTL : MEDIA_RTP, .send = (how >> 6 & 3) != 1, .receive = (how >> 6 & 3) != 2 };
+	struct media_want w = { .peer = peer,
+		.remote_rtp = v4((uint8_t)(pair + 1), 4000),
+		.remote_rtcp = v4((uint8_t)(pair + 1), 4001),
+		.signal = v4(9, 5060),
+		.latch = how & 3,
+		.behind_nat = how >> 2 & 1,
+		.mux = how >> 3 & 1,
+		.kind = (how >> 4 & 3) == 3 ? MEDIA_UDPTL : MEDIA_RTP,
+		.send = (how >> 6 & 3) != 1,
+		.receive = (how >> 6 & 3) != 2 };
 	const struct media_leg *leg = &legs[pair];
 	if (pair == 1 && (how >> 4 & 3) == 2) {
 		w.remote_rtp = v6(4000);
@@ -112,8 +119,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		uint16_t port = (uint16_t)(4000 + (source >> 4));
 		if ((where & 7) == 7)
 			offer_again(source & 1);
-		struct packet k = { .data = data, .n = length, .source = (source & 15) == 15 ? v6(port) : v4(source & 15, port),
-			.port = 9999 + (where & 7u), .address = where >> 3 & 1, .now_ns = now_ns };
+		struct packet k = { .data = data,
+			.n = length,
+			.source = (source & 15) == 15 ? v6(port) : v4(source & 15, port),
+			.port = 9999 + (where & 7u),
+			.address = where >> 3 & 1,
+			.now_ns = now_ns };
 		if (packet_route(&table, &k, &d))
 			send_on(&d, data, length);
 		free(data);

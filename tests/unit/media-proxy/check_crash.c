@@ -8,13 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                                                              \
-	do {                                                                                                          \
-		if (!(condition)) {                                                                                   \
-			fprintf(stderr, "%s:%d: dying at store %llu: failed: %s\n", __FILE__, __LINE__,            \
-				(unsigned long long)at, #condition);                                                  \
-			exit(EXIT_FAILURE);                                                                           \
-		}                                                                                                     \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: dying at store %llu: failed: %s\n", __FILE__, __LINE__,                \
+				(unsigned long long)at, #condition);                                                   \
+			exit(EXIT_FAILURE);                                                                            \
+		}                                                                                                      \
 	} while (0)
 
 struct shared {
@@ -37,8 +37,13 @@ static struct addr place(uint8_t host, uint16_t port)
 
 static void allot(uint32_t pair, uint32_t peer, uint8_t host)
 {
-	struct media_want w = { .peer = peer, .remote_rtp = place(host, 4000), .remote_rtcp = place(host, 4001), .signal = place(host, 5060),
-		.latch = LATCH_AUTO, .send = 1, .receive = 1 };
+	struct media_want w = { .peer = peer,
+		.remote_rtp = place(host, 4000),
+		.remote_rtcp = place(host, 4001),
+		.signal = place(host, 5060),
+		.latch = LATCH_AUTO,
+		.send = 1,
+		.receive = 1 };
 	const struct media_leg *leg = &shared->leg[pair];
 	slot_claim(&leg->slot);
 	slot_commit(&leg->slot, leg->want, sizeof(w), &w);
@@ -71,8 +76,11 @@ static bool route(uint8_t host, uint16_t from, uint32_t port, uint16_t sequence,
 {
 	uint8_t rtp[20] = { 0x80, 0, (uint8_t)(sequence >> 8), (uint8_t)sequence, [11] = host };
 	uint8_t rtcp[8] = { 0x80, 201, 0, 1, [7] = host };
-	struct packet k = { .data = port & 1 ? rtcp : rtp, .n = port & 1 ? sizeof(rtcp) : sizeof(rtp), .source = place(host, from),
-		.port = port, .now_ns = (1000 + sequence * 20ull) * 1000000u };
+	struct packet k = { .data = port & 1 ? rtcp : rtp,
+		.n = port & 1 ? sizeof(rtcp) : sizeof(rtp),
+		.source = place(host, from),
+		.port = port,
+		.now_ns = (1000 + sequence * 20ull) * 1000000u };
 	return packet_route(&table, &k, d);
 }
 
@@ -86,8 +94,8 @@ static void step(uint32_t i)
 		uint16_t from;
 		uint32_t port;
 		uint16_t sequence;
-	} script[SCRIPT] = { { 1, 4002, 10000, 1 }, { 2, 4000, 10002, 1 }, { 1, 4002, 10000, 2 }, { 1, 4003, 10001, 3 }, { 1, 4004, 10000, 3 },
-		{ 9, 4000, 10000, 4 }, { 1, 4004, 10000, 4 }, { 1, 4006, 10000, 5 } };
+	} script[SCRIPT] = { { 1, 4002, 10000, 1 }, { 2, 4000, 10002, 1 }, { 1, 4002, 10000, 2 }, { 1, 4003, 10001, 3 },
+		{ 1, 4004, 10000, 3 }, { 9, 4000, 10000, 4 }, { 1, 4004, 10000, 4 }, { 1, 4006, 10000, 5 } };
 	route(script[i].host, script[i].from, script[i].port, script[i].sequence, &d);
 }
 
@@ -116,14 +124,16 @@ static void check_successor(void)
 	struct departure d;
 	open_table();
 	CHECK(f->version % 2 == 0 && shared->flow[1].version % 2 == 0);
-	CHECK(!f->latched || (f->rtp.family == 4 && f->rtp.ip[3] == 1 && (f->rtp.port == 4002 || f->rtp.port == 4004 || f->rtp.port == 4006)));
+	CHECK(!f->latched || (f->rtp.family == 4 && f->rtp.ip[3] == 1 &&
+				     (f->rtp.port == 4002 || f->rtp.port == 4004 || f->rtp.port == 4006)));
 	CHECK(!f->rtcp.family || (f->rtcp.family == 4 && f->rtcp.ip[3] == 1 && f->rtcp.port == 4003));
 	/* the other side's packet goes to where this leg's came from, or to the SDP's address when nothing is latched */
 	CHECK(route(2, 4000, 10002, 50, &d) && d.from.port == 10000);
 	bool open = !f->latched || f->epoch != shared->leg[0].want[shared->leg[0].slot.commit & 1].epoch;
 	CHECK(d.to.ip[3] == 1 && d.to.port == (open ? 4000 : f->rtp.port));
 	/* and this leg's own stream goes on, from its newest port */
-	CHECK(route(1, open ? 4008 : f->rtp.port, 10000, 60, &d) && d.from.port == 10002 && d.to.ip[3] == 2 && d.to.port == 4000);
+	CHECK(route(1, open ? 4008 : f->rtp.port, 10000, 60, &d) && d.from.port == 10002 && d.to.ip[3] == 2 &&
+		d.to.port == 4000);
 	CHECK(media_flow_read(f, shared->leg[0].slot.generation, &copy) == 0 && copy.generation == 1);
 	static const uint32_t accepted[SCRIPT + 1] = { 0, 1, 1, 2, 2, 3, 3, 4, 5 };
 	uint32_t least = accepted[done] + 1, most = accepted[done < SCRIPT ? done + 1 : SCRIPT] + 1;

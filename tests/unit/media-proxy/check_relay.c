@@ -16,12 +16,12 @@
 
 static struct rig rig;
 
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-			exit(EXIT_FAILURE);                                                       \
-		}                                                                                 \
+#define CHECK(condition)                                                                                               \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition);                        \
+			exit(EXIT_FAILURE);                                                                            \
+		}                                                                                                      \
 	} while (0)
 
 /* --- a fake end: a connected socket, so that an ICMP error would show ------------------------------------------- */
@@ -31,7 +31,8 @@ static int end_open(const char *text, const char *relay, uint32_t port)
 	struct addr a = rig_addr(text);
 	int one = 1, fd = socket(a.family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	socklen_t n = addr_to_sockaddr(&a, &sa);
-	CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 && bind(fd, (void *)&sa, n) == 0);
+	CHECK(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+		bind(fd, (void *)&sa, n) == 0);
 	setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &one, sizeof(one));
 	a = rig_addr(relay);
 	a.port = (uint16_t)port;
@@ -70,15 +71,20 @@ static size_t make_rtp(uint8_t *p, uint16_t sequence, uint32_t ssrc)
 {
 	uint32_t ts = sequence * 160u;
 	memset(p, (uint8_t)sequence, 172);
-	memcpy(p, (uint8_t[]){ 0x80, 0, (uint8_t)(sequence >> 8), (uint8_t)sequence, (uint8_t)(ts >> 24), (uint8_t)(ts >> 16),
-		(uint8_t)(ts >> 8), (uint8_t)ts, (uint8_t)(ssrc >> 24), (uint8_t)(ssrc >> 16), (uint8_t)(ssrc >> 8), (uint8_t)ssrc },
+	memcpy(p,
+		(uint8_t[]){ 0x80, 0, (uint8_t)(sequence >> 8), (uint8_t)sequence, (uint8_t)(ts >> 24),
+			(uint8_t)(ts >> 16), (uint8_t)(ts >> 8), (uint8_t)ts, (uint8_t)(ssrc >> 24),
+			(uint8_t)(ssrc >> 16), (uint8_t)(ssrc >> 8), (uint8_t)ssrc },
 		12);
 	return 172;
 }
 
 static size_t make_rtcp(uint8_t *p, uint32_t ssrc)
 {
-	memcpy(p, (uint8_t[]){ 0x80, 201, 0, 1, (uint8_t)(ssrc >> 24), (uint8_t)(ssrc >> 16), (uint8_t)(ssrc >> 8), (uint8_t)ssrc }, 8);
+	memcpy(p,
+		(uint8_t[]){ 0x80, 201, 0, 1, (uint8_t)(ssrc >> 24), (uint8_t)(ssrc >> 16), (uint8_t)(ssrc >> 8),
+			(uint8_t)ssrc },
+		8);
 	return 8;
 }
 
@@ -331,8 +337,10 @@ static void check_death(void)
 			expect(c.end_b, p, 172);
 		}
 		struct media_flow after = rig_flow(&rig, c.a);
-		CHECK(after.packets == before.packets + 50 && after.first_ms == before.first_ms && media_flow_lost(&after) == 0);
-		CHECK(after.latched_ms == before.latched_ms && after.ssrc_changes == 0 && after.base_seq == before.base_seq);
+		CHECK(after.packets == before.packets + 50 && after.first_ms == before.first_ms &&
+			media_flow_lost(&after) == 0);
+		CHECK(after.latched_ms == before.latched_ms && after.ssrc_changes == 0 &&
+			after.base_seq == before.base_seq);
 	}
 	call_close(&c);
 	c = call_open(0, 2); /* a new life of the same pairs */
@@ -358,7 +366,9 @@ static void check_death(void)
 
 int main(int argc, char **argv)
 {
-	static const struct rig_plan plan = { .addresses = { RELAY4, "::1" }, .low = LOW, .high = LOW + 99, .signaling = 2, .media = 2 };
+	static const struct rig_plan plan = {
+		.addresses = { RELAY4, "::1" }, .low = LOW, .high = LOW + 99, .signaling = 2, .media = 2
+	};
 	bool lookup = argc > 1 && strcmp(argv[1], "lookup") == 0;
 	log_init("check_relay", LOG_TEXT, LOG_INFO, STDERR_FILENO);
 	bool own = rig_namespace(1500);

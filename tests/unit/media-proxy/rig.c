@@ -48,7 +48,8 @@ static void make_config(struct rig *r, const struct rig_plan *plan)
 	for (uint32_t i = 0; i < MEDIA_ADDRESSES_MAX && plan->addresses[i]; i++)
 		image.address[c->media.addresses.n++] = rig_addr(plan->addresses[i]);
 	int fd = -1;
-	must(image_make("rig", &image, sizeof(image), &fd) == 0 && image_map(fd, &r->env.config) == 0, "configuration image");
+	must(image_make("rig", &image, sizeof(image), &fd) == 0 && image_map(fd, &r->env.config) == 0,
+		"configuration image");
 	r->config = r->env.config.p;
 }
 
@@ -68,6 +69,7 @@ void rig_open(struct rig *r, const struct rig_plan *plan)
 	memset(r->env.doorbell, -1, sizeof(r->env.doorbell));
 	r->env.supervisor = r->env.status_socket = r->env.http_socket = -1;
 	make_config(r, plan);
+	make_seat(r, ROLE_SUPERVISOR, 0);
 	for (uint32_t i = 0; i < plan->signaling; i++)
 		make_seat(r, ROLE_SIGNALING, i);
 	for (uint32_t i = 0; i < plan->media; i++)

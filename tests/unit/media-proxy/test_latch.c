@@ -6,8 +6,13 @@ enum place { NOWHERE, EXACT, HOST, HOST2, SIGNAL, SIGNAL2, STRANGER, STRANGER2 }
 
 static struct addr at(enum place p)
 {
-	static const char *const text[] = { [EXACT] = "10.0.0.1:4000", [HOST] = "10.0.0.1:4002", [HOST2] = "10.0.0.1:4004",
-		[SIGNAL] = "20.0.0.1:7000", [SIGNAL2] = "20.0.0.1:7002", [STRANGER] = "30.0.0.1:4000", [STRANGER2] = "30.0.0.1:4002" };
+	static const char *const text[] = { [EXACT] = "10.0.0.1:4000",
+		[HOST] = "10.0.0.1:4002",
+		[HOST2] = "10.0.0.1:4004",
+		[SIGNAL] = "20.0.0.1:7000",
+		[SIGNAL2] = "20.0.0.1:7002",
+		[STRANGER] = "30.0.0.1:4000",
+		[STRANGER2] = "30.0.0.1:4002" };
 	struct addr a = { 0 };
 	if (p != NOWHERE)
 		cr_assert_eq(addr_parse(span_of(text[p]), &a), 0);
@@ -28,15 +33,21 @@ static enum latch_verdict decide(const struct row *w)
 {
 	struct addr signalled = at(EXACT), signal = at(SIGNAL), latched = at(w->latched), source = at(w->source);
 	signal.port = 5060;
-	struct latch l = { .signalled = &signalled, .signal = &signal, .latched = w->latched ? &latched : NULL, .age_ms = w->age_ms,
-		.mode = (uint8_t)w->mode, .behind_nat = w->nat, .continuous = w->continuous };
+	struct latch l = { .signalled = &signalled,
+		.signal = &signal,
+		.latched = w->latched ? &latched : NULL,
+		.age_ms = w->age_ms,
+		.mode = (uint8_t)w->mode,
+		.behind_nat = w->nat,
+		.continuous = w->continuous };
 	return latch_decide(&l, &source);
 }
 
 static void check(const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		cr_expect_eq(decide(&rows[i]), rows[i].verdict, "row %zu: %d, not %d", i, decide(&rows[i]), rows[i].verdict);
+		cr_expect_eq(
+			decide(&rows[i]), rows[i].verdict, "row %zu: %d, not %d", i, decide(&rows[i]), rows[i].verdict);
 }
 #define CHECK(rows) check(rows, sizeof(rows) / sizeof((rows)[0]))
 
@@ -67,7 +78,8 @@ Test(latch, open_leg_takes_the_first_acceptable_source)
 		{ LATCH_ANY, false, NOWHERE, 0, false, SIGNAL, FIRST },
 		{ LATCH_ANY, false, NOWHERE, 0, false, STRANGER, FIRST },
 		{ LATCH_ANY, false, NOWHERE, 99999999, true, STRANGER, FIRST }, /* however late */
-		{ LATCH_AUTO, false, NOWHERE, 0, true, STRANGER, REFUSED },   /* a stream to carry on makes nobody acceptable */
+		{ LATCH_AUTO, false, NOWHERE, 0, true, STRANGER,
+			REFUSED }, /* a stream to carry on makes nobody acceptable */
 	};
 	CHECK(rows);
 }

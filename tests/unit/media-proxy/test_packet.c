@@ -20,7 +20,10 @@ static struct addr parse(const char *text)
 	return a;
 }
 
-static struct media_leg *leg(uint32_t pair) { return &legs[pair_slot(&image.c, pair)]; }
+static struct media_leg *leg(uint32_t pair)
+{
+	return &legs[pair_slot(&image.c, pair)];
+}
 
 static void change(uint32_t pair, const struct media_want *w)
 {
@@ -29,8 +32,14 @@ static void change(uint32_t pair, const struct media_want *w)
 
 static void allot(uint32_t pair, uint32_t peer, const char *remote, const char *control)
 {
-	struct media_want w = { .peer = peer, .remote_rtp = parse(remote), .remote_rtcp = parse(control), .signal = parse(remote),
-		.latch = LATCH_AUTO, .send = 1, .receive = 1, .dscp = 0x88 };
+	struct media_want w = { .peer = peer,
+		.remote_rtp = parse(remote),
+		.remote_rtcp = parse(control),
+		.signal = parse(remote),
+		.latch = LATCH_AUTO,
+		.send = 1,
+		.receive = 1,
+		.dscp = 0x88 };
 	slot_claim(&leg(pair)->slot);
 	change(pair, &w);
 	slot_live(&leg(pair)->slot);
@@ -99,7 +108,8 @@ Test(packet, leaves_from_the_peers_port_for_the_peers_address)
 	cr_assert(rtp("10.0.0.2:5000", 10004, 1, 2));
 	leaves("192.0.2.1:10000", "10.0.0.1:4000");
 	cr_assert(flows[0].packets == 1 && flows[0].bytes == 20 && flows[0].sent == 1 && flows[0].version % 2 == 0);
-	cr_assert(flows[0].latched && flows[0].latched_ms == now_ms && flows[0].first_ms == now_ms && flows[0].last_ms == now_ms);
+	cr_assert(flows[0].latched && flows[0].latched_ms == now_ms && flows[0].first_ms == now_ms &&
+		  flows[0].last_ms == now_ms);
 }
 
 Test(packet, follows_the_latched_source_but_not_with_latch_off)
@@ -191,7 +201,8 @@ Test(packet, hold_drops_and_loses_nothing)
 	change(0, &w);
 	cr_assert(rtp("10.0.0.1:4000", 10000, 3, 1));
 	cr_assert_not(rtp("10.0.0.2:5000", 10004, 1, 2));
-	cr_assert(flows[0].dropped_hold == 1 && flows[0].packets == 2 && flows[2].dropped_hold == 1 && flows[0].sent == 0);
+	cr_assert(flows[0].dropped_hold == 1 && flows[0].packets == 2 && flows[2].dropped_hold == 1 &&
+		  flows[0].sent == 0);
 	cr_assert_eq(media_flow_lost(&flows[0]), 0);
 }
 
@@ -289,7 +300,8 @@ Test(packet, another_life_starts_the_flow_anew)
 	slot_free(&leg(0)->slot);
 	allot(0, 2, "10.0.0.5:4000", "10.0.0.5:4001");
 	cr_assert(rtp("10.0.0.5:4000", 10000, 77, 3));
-	cr_assert(flows[0].generation == 2 && flows[0].packets == 1 && flows[0].ssrc_changes == 0 && flows[0].base_seq == 77);
+	cr_assert(flows[0].generation == 2 && flows[0].packets == 1 && flows[0].ssrc_changes == 0 &&
+		  flows[0].base_seq == 77);
 	struct media_flow f;
 	cr_assert_eq(media_flow_read(&flows[0], 1, &f), -ENOENT);
 	cr_assert_eq(media_flow_read(&flows[0], 2, &f), 0);

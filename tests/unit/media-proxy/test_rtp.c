@@ -24,8 +24,13 @@ static void count(struct rtp_stats *s, uint16_t sequence, uint64_t ms)
 /* what a reader makes of the same figures */
 static struct media_flow as_flow(const struct rtp_stats *s)
 {
-	return (struct media_flow){ .base_seq = s->base_seq, .max_seq = s->max_seq, .cycles = s->cycles, .received = s->received,
-		.lost_before = s->lost_before, .jitter_q4 = s->jitter_q4, .clock_rate = s->clock_rate };
+	return (struct media_flow){ .base_seq = s->base_seq,
+		.max_seq = s->max_seq,
+		.cycles = s->cycles,
+		.received = s->received,
+		.lost_before = s->lost_before,
+		.jitter_q4 = s->jitter_q4,
+		.clock_rate = s->clock_rate };
 }
 
 Test(rtp, header)
@@ -33,7 +38,8 @@ Test(rtp, header)
 	uint8_t p[] = { 0x80, 0x88, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8 };
 	struct rtp r;
 	cr_assert_eq(rtp_parse(p, sizeof(p), &r), 0);
-	cr_assert(r.marker && r.payload_type == 8 && r.sequence == 0x1234 && r.timestamp == 0x01020304 && r.ssrc == 0x05060708);
+	cr_assert(r.marker && r.payload_type == 8 && r.sequence == 0x1234 && r.timestamp == 0x01020304 &&
+		  r.ssrc == 0x05060708);
 	cr_assert_eq(rtp_parse(p, 11, &r), -EBADMSG);
 	p[0] = 0x40;
 	cr_assert_eq(rtp_parse(p, sizeof(p), &r), -EBADMSG);
