@@ -261,7 +261,8 @@ int cdr_file_rotate(struct cdr_file *f, uint64_t wall_ms)
 	if (!gmtime_r(&seconds, &t))
 		return -EOVERFLOW;
 	size_t n = strftime(name, sizeof(name), "cdr-%Y%m%dT%H%M%S", &t);
-	snprintf(name + n, sizeof(name) - n, ".%03uZ-%llu.jsonl", (unsigned)(wall_ms % 1000), (unsigned long long)f->serial);
+	snprintf(name + n, sizeof(name) - n, ".%03uZ-%llu.jsonl", (unsigned)(wall_ms % 1000),
+		(unsigned long long)f->serial);
 	int r = renameat2(f->dir, CDR_FILE_ACTIVE, f->dir, name, RENAME_NOREPLACE);
 	if (r < 0 && errno == EINVAL) /* not every file system knows the flag; the serial makes the name new anyway */
 		r = renameat(f->dir, CDR_FILE_ACTIVE, f->dir, name);

@@ -12,12 +12,12 @@
 #define CDR_FILE_ACTIVE "cdr.jsonl"
 
 struct cdr_file {
-	int dir, fd;          /* -1: not open */
-	uint64_t serial;      /* of the active file */
-	uint64_t size;        /* bytes of whole records in it */
-	uint64_t synced;      /* of these, on disk for certain */
-	uint64_t born_ms;     /* wall; 0: it is empty */
-	bool torn;            /* beyond `size` there may be remains of a failed write */
+	int dir, fd;	  /* -1: not open */
+	uint64_t serial;  /* of the active file */
+	uint64_t size;	  /* bytes of whole records in it */
+	uint64_t synced;  /* of these, on disk for certain */
+	uint64_t born_ms; /* wall; 0: it is empty */
+	bool torn;	  /* beyond `size` there may be remains of a failed write */
 };
 #define CDR_FILE_NONE ((struct cdr_file){ .dir = -1, .fd = -1 })
 
@@ -26,7 +26,8 @@ struct cdr_file {
 int cdr_file_open(struct cdr_file *f, const char *dir, uint64_t serial);
 void cdr_file_close(struct cdr_file *f);
 /* calls `line` with each line (no newline) of the active file from byte `from` (0 when that is beyond its end) */
-int cdr_file_scan(const struct cdr_file *f, uint64_t from, void (*line)(void *context, struct span text), void *context);
+int cdr_file_scan(
+	const struct cdr_file *f, uint64_t from, void (*line)(void *context, struct span text), void *context);
 int cdr_file_append(struct cdr_file *f, const void *p, size_t n, uint64_t wall_ms);
 int cdr_file_sync(struct cdr_file *f);
 /* gives up what is not synced: the caller will append it again */

@@ -16,10 +16,11 @@ void record_instance(const char *text, size_t n, char ret_instance[RECORD_INSTAN
 	ret_instance[length] = 0;
 }
 
-static const struct journal_text *const *texts_of(const struct journal_entry *e, const struct journal_text *ret_texts[12])
+static const struct journal_text *const *texts_of(
+	const struct journal_entry *e, const struct journal_text *ret_texts[12])
 {
-	const struct journal_text *all[12] = { &e->ingress, &e->egress, &e->account, &e->caller_in, &e->caller_out, &e->callee_in,
-		&e->callee_out, &e->lrn, &e->codec, &e->sip_call_id_in, &e->sip_call_id_out };
+	const struct journal_text *all[12] = { &e->ingress, &e->egress, &e->account, &e->caller_in, &e->caller_out,
+		&e->callee_in, &e->callee_out, &e->lrn, &e->codec, &e->sip_call_id_in, &e->sip_call_id_out };
 	memcpy(ret_texts, all, sizeof(all));
 	return ret_texts;
 }
@@ -167,8 +168,11 @@ static void put_times(struct out *o, const struct journal_entry *e)
 
 static void put_end(struct out *o, const struct journal_entry *e)
 {
-	static const char *const by[] = { [ENDED_BY_CALLER] = "caller", [ENDED_BY_CALLEE] = "callee", [ENDED_BY_SYSTEM] = "system" };
-	const struct end_reason_info *info = end_reason_info(e->reason < END_REASON_COUNT ? (enum end_reason)e->reason : END_NONE);
+	static const char *const by[] = {
+		[ENDED_BY_CALLER] = "caller", [ENDED_BY_CALLEE] = "callee", [ENDED_BY_SYSTEM] = "system"
+	};
+	const struct end_reason_info *info =
+		end_reason_info(e->reason < END_REASON_COUNT ? (enum end_reason)e->reason : END_NONE);
 	uint16_t cause = e->cause ? e->cause : info->cause;
 	if (e->code)
 		put_number(o, "code", e->code);

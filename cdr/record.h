@@ -12,7 +12,7 @@
 
 /* No line is longer: each of the 11 texts is within JOURNAL_TEXT (in a damaged entry they may overlap), every byte of it
  * becomes at most six ("\u0000"), the rest is bounded. */
-#define RECORD_MAX (11u * 6u * JOURNAL_TEXT + 2048u)
+#define RECORD_MAX	    (11u * 6u * JOURNAL_TEXT + 2048u)
 #define RECORD_INSTANCE_MAX 8u
 
 /* who wrote a record */

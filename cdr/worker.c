@@ -17,21 +17,21 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define POLL_MS       50u
-#define RETRY_MS      1000u
-#define SYNC_MS       500u
-#define STOP_MS       10000u /* how long a stop waits for a disk that refuses */
-#define STOP_NOW_MS   2000u
-#define BATCH_BYTES   (512u * 1024u)
-#define TURN_BATCHES  16u    /* before the loop gets its turn */
-#define READER_SHARE  64u    /* records of one worker before the next one's */
-#define LOG_EVERY     60u    /* failures in a row */
+#define POLL_MS	     50u
+#define RETRY_MS     1000u
+#define SYNC_MS	     500u
+#define STOP_MS	     10000u /* how long a stop waits for a disk that refuses */
+#define STOP_NOW_MS  2000u
+#define BATCH_BYTES  (512u * 1024u)
+#define TURN_BATCHES 16u /* before the loop gets its turn */
+#define READER_SHARE 64u /* records of one worker before the next one's */
+#define LOG_EVERY    60u /* failures in a row */
 
 struct reader { /* of one signalling worker's journal */
 	const struct journal *journal;
 	const struct journal_ack *ack;
 	uint64_t capacity;
-	uint64_t next;   /* first one not in the file */
+	uint64_t next;	 /* first one not in the file */
 	uint64_t staged; /* first one not in the batch either */
 };
 struct cdr {
@@ -43,10 +43,10 @@ struct cdr {
 	uint32_t n_readers;
 	char instance[RECORD_INSTANCE_MAX + 1];
 	char *batch;
-	uint64_t synced_ms;   /* clock_ms() of the last sync */
-	uint64_t stop_ms;     /* clock_ms() at which a stop gives up; 0: not stopping */
-	uint32_t failures;    /* in a row */
-	bool recovered;       /* what an earlier incarnation wrote is known */
+	uint64_t synced_ms; /* clock_ms() of the last sync */
+	uint64_t stop_ms;   /* clock_ms() at which a stop gives up; 0: not stopping */
+	uint32_t failures;  /* in a row */
+	bool recovered;	    /* what an earlier incarnation wrote is known */
 };
 
 static const struct region_head *own(const struct cdr *c)
@@ -316,7 +316,7 @@ static void tell(struct cdr *c, int error)
 	if (error) {
 		count_one(own(c), COUNT_CDR_ERRORS);
 		if (c->failures++ % LOG_EVERY == 0)
-			log_error("records cannot be written to %s: %s; %llu wait in the journals, trying again every second", c->dir,
+			log_error("records cannot be written to %s: %s; %llu wait, trying again every second", c->dir,
 				error == -EWOULDBLOCK ? "another softswitch writes there" : strerror(-error),
 				(unsigned long long)waiting(c));
 	} else if (c->failures) {
@@ -345,7 +345,10 @@ static void poll_journals(struct wheel_timer *t, uint64_t now)
 	tell(c, error);
 	if (c->stop_ms)
 		finish(c, error);
-	wheel_add(&c->e->loop.wheel, t, now + (error ? c->stop_ms ? 4 * POLL_MS : RETRY_MS : more ? 1 : POLL_MS), poll_journals);
+	uint64_t wait = more ? 1 : POLL_MS;
+	if (error)
+		wait = c->stop_ms ? 4 * POLL_MS : RETRY_MS;
+	wheel_add(&c->e->loop.wheel, t, now + wait, poll_journals);
 }
 
 static void on_stop(struct env *e, bool now)

@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define AGAIN_MS  20u   /* the supervisor's socket was full */
-#define RETRY_MS  1000u /* no memory */
+#define AGAIN_MS 20u   /* the supervisor's socket was full */
+#define RETRY_MS 1000u /* no memory */
 
 struct routing {
 	struct env *e;
 	struct wheel_timer timer;
-	uint64_t generation; /* of the last image that was made */
+	uint64_t generation;	    /* of the last image that was made */
 	uint64_t config_generation; /* that it was made from */
-	int unsent;          /* its descriptor while the supervisor has not got it; -1: none */
+	int unsent;		    /* its descriptor while the supervisor has not got it; -1: none */
 	bool ready;
 };
 
@@ -81,7 +81,8 @@ static void routing_turn(struct routing *r)
 	int error = r->config_generation == c->generation ? 0 : build(r);
 	if (error) {
 		log_error("routes cannot be made, the ones before stay in use: %s",
-			error == -E2BIG ? "a prefix is longer than 255 characters, or there are too many routes" : strerror(-error));
+			error == -E2BIG ? "a prefix is longer than 255 characters, or there are too many routes"
+					: strerror(-error));
 		if (error != -E2BIG)
 			wheel_add(&r->e->loop.wheel, &r->timer, clock_ms() + RETRY_MS, again);
 		return;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
-#define PICKS_MAX 64u /* candidates a decision can return */
+#define PICKS_MAX    64u /* candidates a decision can return */
 #define GATEWAYS_MAX 65536u
 
 struct pick {
@@ -19,11 +19,11 @@ struct decision {
 	const struct route_query *q;
 	const struct route_view *view;
 	const struct route_gateway *gateways;
-	const uint64_t *filter;     /* rows of the ingress; NULL: all allowed */
+	const uint64_t *filter; /* rows of the ingress; NULL: all allowed */
 	uint32_t cap;
 	struct pick level[PICKS_MAX]; /* best ones of the prefix being looked at */
 	uint32_t n_level;
-	uint16_t later[PICKS_MAX];  /* protected gateways: after all others */
+	uint16_t later[PICKS_MAX]; /* protected gateways: after all others */
 	uint8_t later_prefix[PICKS_MAX];
 	uint32_t n_later;
 	uint16_t *out;
@@ -55,7 +55,8 @@ const char *route_verdict_text(enum route_verdict v)
 
 bool prefix_allowed(const struct config *c, const struct cfg_prefix_lists *l, struct span number)
 {
-	const struct cfg_text *deny = CFG_LIST(c, &l->deny, struct cfg_text), *allow = CFG_LIST(c, &l->allow, struct cfg_text);
+	const struct cfg_text *deny = CFG_LIST(c, &l->deny, struct cfg_text),
+			      *allow = CFG_LIST(c, &l->allow, struct cfg_text);
 	for (uint32_t i = 0; i < l->deny.n; i++)
 		if (span_starts(number, cfg_span(c, deny[i])))
 			return false;
@@ -282,7 +283,8 @@ static bool judge_level(struct decision *d, const struct route_prefix *p)
 			say(d, gateway, p->text_n, v);
 			continue;
 		}
-		struct pick pick = { .gateway = gateway, .protect = g->protect,
+		struct pick pick = { .gateway = gateway,
+			.protect = g->protect,
 			.spread = draw ? spread_of(d->view->random, gateway, g->weight) : 0 };
 		insert(d, &pick, p->text_n);
 	}
@@ -356,8 +358,9 @@ static const uint64_t *filter_of(const struct routes *r, uint32_t ingress)
 	return ROUTE_PART(r, filters, uint64_t) + row * words;
 }
 
-uint32_t routes_find(const struct routes *r, const struct config *c, const struct route_query *q, const struct route_view *view,
-	uint16_t *ret_gateways, uint32_t cap, bool *ret_matched, struct route_step *steps, uint32_t *n_steps)
+uint32_t routes_find(const struct routes *r, const struct config *c, const struct route_query *q,
+	const struct route_view *view, uint16_t *ret_gateways, uint32_t cap, bool *ret_matched,
+	struct route_step *steps, uint32_t *n_steps)
 {
 	uint32_t longest = longest_prefix(r, q->callee);
 	*ret_matched = longest != ROUTE_NONE;

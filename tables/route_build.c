@@ -6,7 +6,7 @@
 
 struct builder {
 	const struct config *c;
-	uint32_t *order;            /* routing gateways as they shall stand in lists */
+	uint32_t *order; /* routing gateways as they shall stand in lists */
 	uint32_t n_gateways;
 	bool by_priority;
 	/* prefixes */
@@ -14,8 +14,8 @@ struct builder {
 	uint32_t slot_mask;
 	struct route_prefix *prefixes;
 	struct span *texts;
-	uint32_t *pairs;            /* prefix of each (gateway, prefix) pair, in the order of `order` */
-	uint32_t *last;             /* per prefix: gateway + 1 that was counted or listed last */
+	uint32_t *pairs; /* prefix of each (gateway, prefix) pair, in the order of `order` */
+	uint32_t *last;	 /* per prefix: gateway + 1 that was counted or listed last */
 	uint32_t n_prefixes, n_pairs, n_lists, max_prefix;
 	uint64_t text_bytes;
 	uint64_t lengths[4];
@@ -45,7 +45,8 @@ static const struct config *sorting; /* qsort has no context; used within order_
 static int by_id(const void *a, const void *b)
 {
 	uint32_t ia = *(const uint32_t *)a, ib = *(const uint32_t *)b;
-	struct span x = cfg_span(sorting, cfg_routing(sorting, ia)->id), y = cfg_span(sorting, cfg_routing(sorting, ib)->id);
+	struct span x = cfg_span(sorting, cfg_routing(sorting, ia)->id),
+		    y = cfg_span(sorting, cfg_routing(sorting, ib)->id);
 	int d = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
 	if (d == 0)
 		d = (x.n > y.n) - (x.n < y.n);
@@ -92,9 +93,13 @@ static void fill_gateways(const struct builder *b, const uint32_t *rank, struct 
 {
 	for (uint32_t i = 0; i < b->n_gateways; i++) {
 		const struct cfg_routing_gateway *g = cfg_routing(b->c, i);
-		out[i] = (struct route_gateway){ .priority = g->priority, .weight = g->weight ? g->weight : 1,
-			.line_limit = g->line_limit, .rank = rank[i], .verdict = standing_verdict(b->c, g),
-			.terminal = g->prefix_mode == PREFIX_TERMINAL, .protect = g->protect,
+		out[i] = (struct route_gateway){ .priority = g->priority,
+			.weight = g->weight ? g->weight : 1,
+			.line_limit = g->line_limit,
+			.rank = rank[i],
+			.verdict = standing_verdict(b->c, g),
+			.terminal = g->prefix_mode == PREFIX_TERMINAL,
+			.protect = g->protect,
 			.by_caller = g->caller_prefixes.allow.n || g->caller_prefixes.deny.n };
 	}
 }
@@ -259,7 +264,8 @@ static void collect_sources(struct builder *b)
 		for (uint32_t k = 0; k < g->addresses.n; k++)
 			add_address(b, CFG_LIST(c, &g->addresses, struct addr) + k, SOURCE_ROUTING, i, false);
 		if (g->via_registration != CONFIG_NONE && g->via_registration < c->registrations.n)
-			add_address(b, &CFG_LIST(c, &c->registrations, struct cfg_registration)[g->via_registration].proxy,
+			add_address(b,
+				&CFG_LIST(c, &c->registrations, struct cfg_registration)[g->via_registration].proxy,
 				SOURCE_ROUTING, i, false);
 	}
 }
@@ -270,7 +276,9 @@ static void fill_mappings(const struct builder *b, struct route_mapping *out, ch
 	for (uint32_t i = 0; i < b->c->mapping_gateways.n; i++) {
 		const struct cfg_mapping_gateway *g = cfg_mapping(b->c, i);
 		struct span tech = cfg_span(b->c, g->tech_prefix);
-		out[i] = (struct route_mapping){ .tech_at = text_at, .tech_n = (uint32_t)tech.n, .priority = g->priority,
+		out[i] = (struct route_mapping){ .tech_at = text_at,
+			.tech_n = (uint32_t)tech.n,
+			.priority = g->priority,
 			.filter = g->routes_allow.n || g->routes_deny.n ? filter++ : ROUTE_NONE };
 		if (tech.n)
 			memcpy(text + text_at, tech.p, tech.n);
@@ -333,7 +341,8 @@ static int builder_init(struct builder *b, const struct config *c)
 	b->last = calloc(pairs + 1, sizeof(*b->last));
 	b->sources = calloc(sources + 1, sizeof(*b->sources));
 	b->source_slots = calloc(b->source_mask + 1u, sizeof(*b->source_slots));
-	bool all = b->order && b->slots && b->prefixes && b->texts && b->pairs && b->last && b->sources && b->source_slots;
+	bool all =
+		b->order && b->slots && b->prefixes && b->texts && b->pairs && b->last && b->sources && b->source_slots;
 	return all ? 0 : -ENOMEM;
 }
 

@@ -6,19 +6,19 @@
 #include "base/addr.h"
 #include "tables/route.h"
 
-#define ROUTES_MAGIC 0x3153455455524454ull /* "TDRUTES1" */
-#define ROUTE_NONE   UINT32_MAX
+#define ROUTES_MAGIC	 0x3153455455524454ull /* "TDRUTES1" */
+#define ROUTE_NONE	 UINT32_MAX
 #define ROUTE_PREFIX_MAX 255u
-#define ROUTE_SORT_MAX   8u
+#define ROUTE_SORT_MAX	 8u
 
-struct route_part { /* an array of the image */
+struct route_part {	/* an array of the image */
 	uint32_t at, n; /* bytes from its start; elements */
 };
 
 struct route_gateway { /* what a decision needs of a routing gateway */
 	uint32_t priority, weight, line_limit;
-	uint32_t rank;          /* place in the order of ids */
-	uint8_t verdict;        /* ROUTE_TAKEN, or why it is never taken under this configuration */
+	uint32_t rank;			      /* place in the order of ids */
+	uint8_t verdict;		      /* ROUTE_TAKEN, or why it is never taken under this configuration */
 	uint8_t terminal, protect, by_caller; /* by_caller: it has caller prefixes */
 };
 struct route_mapping { /* what the choice of the ingress needs of a mapping gateway */
@@ -48,9 +48,9 @@ enum route_source_kind { SOURCE_MAPPING = 1, SOURCE_ROUTING };
 struct route_source {
 	struct addr key;
 	uint32_t gateway;
-	uint32_t next;     /* ROUTE_NONE: last */
-	uint16_t port;     /* the source's port must be this; 0: any */
-	uint8_t kind;      /* enum route_source_kind */
+	uint32_t next;	    /* ROUTE_NONE: last */
+	uint16_t port;	    /* the source's port must be this; 0: any */
+	uint8_t kind;	    /* enum route_source_kind */
 	uint8_t known_only; /* only says whose address it is, selects nobody */
 };
 struct route_mask {
@@ -60,11 +60,11 @@ struct route_mask {
 struct routes {
 	uint64_t magic, size;
 	uint64_t generation, config_generation;
-	uint32_t max_prefix;            /* length of the longest */
+	uint32_t max_prefix;		 /* length of the longest */
 	uint32_t slot_mask, source_mask; /* sizes of the two hash tables - 1 */
 	uint32_t n_sort;
-	uint8_t sort[ROUTE_SORT_MAX];   /* enum cfg_sort */
-	uint64_t lengths[4];            /* bit: there are prefixes of that length */
+	uint8_t sort[ROUTE_SORT_MAX]; /* enum cfg_sort */
+	uint64_t lengths[4];	      /* bit: there are prefixes of that length */
 	struct route_part gateways, mappings, prefixes, slots, lists, text, filters, sources, source_slots, masks;
 };
 
@@ -92,5 +92,8 @@ struct addr route_source_key(const struct addr *a, unsigned bits);
 /* number of the prefix with exactly that text and finished hash, ROUTE_NONE: there is none */
 uint32_t route_prefix_at(const struct routes *r, struct span text, uint64_t hash);
 /* row of words, one bit per routing gateway: those not on the allow list, then those on the deny list */
-static inline uint32_t route_filter_words(uint32_t gateways) { return (gateways + 63) / 64; }
+static inline uint32_t route_filter_words(uint32_t gateways)
+{
+	return (gateways + 63) / 64;
+}
 #endif

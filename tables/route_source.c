@@ -58,7 +58,8 @@ static uint32_t best_mapping(const struct routes *r, const struct addr *key, uin
 {
 	const struct route_mapping *mappings = ROUTE_PART(r, mappings, struct route_mapping), *best = NULL;
 	for (const struct route_source *s = source_first(r, key); s; s = source_next(r, s)) {
-		if (s->kind != SOURCE_MAPPING || s->known_only || s->gateway >= r->mappings.n || (s->port && s->port != port))
+		if (s->kind != SOURCE_MAPPING || s->known_only || s->gateway >= r->mappings.n ||
+			(s->port && s->port != port))
 			continue;
 		const struct route_mapping *m = mappings + s->gateway;
 		if (m->tech_at > r->text.n || m->tech_n > r->text.n - m->tech_at ||

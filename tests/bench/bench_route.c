@@ -6,11 +6,11 @@
 #include "tables/route.h"
 #include <stdio.h>
 
-#define GATEWAYS  2000u
-#define PREFIXES  1000000u
-#define SHARED    8u   /* gateways that have the same prefix */
-#define NUMBERS   4096u
-#define BATCHES   101u
+#define GATEWAYS 2000u
+#define PREFIXES 1000000u
+#define SHARED	 8u /* gateways that have the same prefix */
+#define NUMBERS	 4096u
+#define BATCHES	 101u
 
 static struct cfg_routing_gateway g[GATEWAYS];
 static struct cfg_mapping_gateway m[GATEWAYS];
@@ -41,8 +41,17 @@ static struct config *world(bool spread)
 	return image_end(&w, m, GATEWAYS, g, GATEWAYS, image_sort, 4);
 }
 
-static uint32_t calls_of(const void *context, uint32_t i) { (void)context; return i * 2654435761u >> 27; }
-static bool down(const void *context, uint32_t i) { (void)context; (void)i; return false; }
+static uint32_t calls_of(const void *context, uint32_t i)
+{
+	(void)context;
+	return i * 2654435761u >> 27;
+}
+static bool down(const void *context, uint32_t i)
+{
+	(void)context;
+	(void)i;
+	return false;
+}
 static bool full(const void *context, uint32_t i, enum route_verdict *ret_why)
 {
 	(void)context;
@@ -64,8 +73,8 @@ static void decisions(const struct routes *r, const struct config *c, bool sprea
 	uint32_t different = spread ? PREFIXES : PREFIXES / SHARED;
 	for (uint32_t b = 0; b < BATCHES; b++) {
 		for (uint32_t i = 0; i < NUMBERS; i++)
-			snprintf(numbers[i], sizeof(numbers[i]), "%u%07u", 1000 + (uint32_t)(uuid_random() % different) * 7,
-				(uint32_t)(uuid_random() % 10000000));
+			snprintf(numbers[i], sizeof(numbers[i]), "%u%07u",
+				1000 + (uint32_t)(uuid_random() % different) * 7, (uint32_t)(uuid_random() % 10000000));
 		candidates = 0;
 		uint64_t start = clock_ns();
 		for (uint32_t i = 0; i < NUMBERS; i++) {
@@ -78,7 +87,8 @@ static void decisions(const struct routes *r, const struct config *c, bool sprea
 	}
 	qsort(cost, BATCHES, sizeof(cost[0]), by_value);
 	printf("decision, %u different prefixes: median %llu ns, worst batch %llu ns, %.1f candidates\n", different,
-		(unsigned long long)cost[BATCHES / 2], (unsigned long long)cost[BATCHES - 1], (double)candidates / NUMBERS);
+		(unsigned long long)cost[BATCHES / 2], (unsigned long long)cost[BATCHES - 1],
+		(double)candidates / NUMBERS);
 }
 
 static void ingresses(const struct routes *r, const struct config *c)
@@ -89,7 +99,9 @@ static void ingresses(const struct routes *r, const struct config *c)
 		uint64_t start = clock_ns();
 		for (uint32_t i = 0; i < NUMBERS; i++) {
 			uint32_t k = i * 2654435761u % GATEWAYS;
-			struct addr a = { .ip = { 10, (uint8_t)(k / 250), (uint8_t)(k % 250), 1 }, .port = 5060, .family = 4 };
+			struct addr a = {
+				.ip = { 10, (uint8_t)(k / 250), (uint8_t)(k % 250), 1 }, .port = 5060, .family = 4
+			};
 			found += routes_ingress(r, c, &a, SPAN("880171")) == k;
 		}
 		cost[b] = (clock_ns() - start) / NUMBERS;

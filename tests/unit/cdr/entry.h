@@ -13,10 +13,24 @@ static inline void entry_text(struct journal_entry *e, struct journal_text *t, s
 /* a call that was answered and relayed, with everything known; `sequence` makes it unlike others */
 static inline struct journal_entry entry_full(uint64_t sequence)
 {
-	struct journal_entry e = { .sequence = sequence, .attempt = 2, .final = 1, .ended_by = ENDED_BY_CALLEE, .relayed = 1,
-		.start_ms = 1700000000123, .progress_ms = 1700000000623, .alert_ms = 1700000001000, .answer_ms = 1700000004005,
-		.end_ms = 1700000010050, .pdd_ms = 500, .duration_ms = 6045, .code = 200, .cause = 16, .reason = END_NORMAL,
-		.mos_x100 = 405, .a_to_b = { 300, 51600, 2, 1234, 0xdeadbeef }, .b_to_a = { 299, 51428, 0, 50, 7 } };
+	struct journal_entry e = { .sequence = sequence,
+		.attempt = 2,
+		.final = 1,
+		.ended_by = ENDED_BY_CALLEE,
+		.relayed = 1,
+		.start_ms = 1700000000123,
+		.progress_ms = 1700000000623,
+		.alert_ms = 1700000001000,
+		.answer_ms = 1700000004005,
+		.end_ms = 1700000010050,
+		.pdd_ms = 500,
+		.duration_ms = 6045,
+		.code = 200,
+		.cause = 16,
+		.reason = END_NORMAL,
+		.mos_x100 = 405,
+		.a_to_b = { 300, 51600, 2, 1234, 0xdeadbeef },
+		.b_to_a = { 299, 51428, 0, 50, 7 } };
 	size_t at = 0;
 	for (unsigned i = 0; i < 8; i++)
 		e.call_id.b[i + 8] = (uint8_t)(sequence >> 8 * (7 - i));

@@ -20,21 +20,21 @@
 #include <unistd.h>
 
 #define WORKERS 2u
-#define MANY    200000u /* records of one worker at most */
+#define MANY	200000u /* records of one worker at most */
 
 static struct env e;
 static int boss;
 static char base[64];
 static uint8_t *found[WORKERS];
 
-#define CHECK(condition, ...)                                                          \
-	do {                                                                           \
-		if (!(condition)) {                                                    \
-			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition); \
-			fprintf(stderr, __VA_ARGS__);                                  \
-			fprintf(stderr, "\n");                                         \
-			exit(1);                                                       \
-		}                                                                      \
+#define CHECK(condition, ...)                                                                                          \
+	do {                                                                                                           \
+		if (!(condition)) {                                                                                    \
+			fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #condition);                                \
+			fprintf(stderr, __VA_ARGS__);                                                                  \
+			fprintf(stderr, "\n");                                                                         \
+			exit(1);                                                                                       \
+		}                                                                                                      \
 	} while (0)
 
 /* --- the world around it ----------------------------------------------------------------------------------------- */
@@ -64,7 +64,8 @@ static void make_seat(enum role role, uint32_t index)
 {
 	struct region_head head;
 	uint32_t seat = seat_of(role, index);
-	CHECK(region_plan(e.config.p, role, index, &head) == 0 && region_make(&head, &e.region[seat]) == 0, "no region");
+	CHECK(region_plan(e.config.p, role, index, &head) == 0 && region_make(&head, &e.region[seat]) == 0,
+		"no region");
 	e.doorbell[seat] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
@@ -95,7 +96,9 @@ static void world(const char *dir, uint64_t rotate_size, bool to_file)
 	e.supervisor = pair[1];
 	e.role = ROLE_CDR;
 	e.seat = seat_of(ROLE_CDR, 0);
-	strcpy(((struct roster *)commit_fill(region_area(&e.region[seat_of(ROLE_SUPERVISOR, 0)], AREA_ROSTER)))->instance, "t3st");
+	strcpy(((struct roster *)commit_fill(region_area(&e.region[seat_of(ROLE_SUPERVISOR, 0)], AREA_ROSTER)))
+			->instance,
+		"t3st");
 }
 
 static pid_t start(uint64_t crash, rlim_t file_limit)
@@ -187,7 +190,8 @@ static void read_line(const char *text, size_t n)
 	struct record_serial s;
 	char id[64];
 	CHECK(record_read_serial((struct span){ text, n }, &s) == 0, "not a record: %.*s", (int)n, text);
-	CHECK(strcmp(s.instance, "t3st") == 0 && s.worker < WORKERS && s.sequence < MANY, "foreign: %.*s", (int)n, text);
+	CHECK(strcmp(s.instance, "t3st") == 0 && s.worker < WORKERS && s.sequence < MANY, "foreign: %.*s", (int)n,
+		text);
 	struct journal_entry entry = entry_full(s.sequence);
 	entry.call_id.b[15] = (uint8_t)s.worker;
 	struct out o = out_init((char[8192]){ 0 }, 8192);
@@ -263,7 +267,8 @@ static void random_deaths(uint32_t deaths)
 	uint32_t files = read_directory(dir);
 	for (uint32_t i = 0; i < WORKERS; i++)
 		nothing_is_missing(i, UINT64_MAX);
-	printf("# %u deaths, %llu records, %u files\n", deaths, (unsigned long long)(journal(0)->tail + journal(1)->tail), files);
+	printf("# %u deaths, %llu records, %u files\n", deaths,
+		(unsigned long long)(journal(0)->tail + journal(1)->tail), files);
 	CHECK(files > 3, "hardly any rotation");
 	CHECK(journal(0)->tail > journal(0)->capacity, "the journal was never full");
 }
@@ -291,7 +296,8 @@ static void death_at_every_store(void)
 			waitpid(pid, &status, 0);
 		}
 		dead = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-		CHECK(dead || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "store %llu: %x", (unsigned long long)point, status);
+		CHECK(dead || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "store %llu: %x",
+			(unsigned long long)point, status);
 	}
 	stop(start(0, RLIM_INFINITY));
 	read_directory(dir);

@@ -1,5 +1,5 @@
-#include "cdr/cdr_file.h"
 #include "base/clock.h"
+#include "cdr/cdr_file.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>

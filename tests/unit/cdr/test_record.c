@@ -27,22 +27,29 @@ Test(record, everything_known)
 {
 	struct journal_entry e = entry_full(77);
 	cr_assert_str_eq(format(&e),
-		"{\"call_id\":\"00000000-0000-7000-0000-00000000004d\",\"attempt\":2,\"final\":true,\"ingress\":\"cust-a\",\"egress\":\"gw-a\","
-		"\"account\":\"1001\",\"caller_in\":\"441234\",\"caller_out\":\"+441234\",\"callee_in\":\"00880171\",\"callee_out\":\"880171\","
+		"{\"call_id\":\"00000000-0000-7000-0000-00000000004d\",\"attempt\":2,\"final\":true,\"ingress\":\"cust-"
+		"a\",\"egress\":\"gw-a\","
+		"\"account\":\"1001\",\"caller_in\":\"441234\",\"caller_out\":\"+441234\",\"callee_in\":\"00880171\","
+		"\"callee_out\":\"880171\","
 		"\"lrn\":\"880999\",\"start\":\"2023-11-14T22:13:20.123Z\",\"progress\":\"2023-11-14T22:13:20.623Z\","
-		"\"alert\":\"2023-11-14T22:13:21.000Z\",\"answer\":\"2023-11-14T22:13:24.005Z\",\"end\":\"2023-11-14T22:13:30.050Z\","
-		"\"pdd_ms\":500,\"duration_ms\":6045,\"code\":200,\"cause\":16,\"reason\":\"normal\",\"ended_by\":\"callee\","
-		"\"codec\":\"PCMU\",\"sip_call_id_in\":\"abc@x\",\"sip_call_id_out\":\"T0def\",\"source_in\":\"127.0.0.1:5070\","
+		"\"alert\":\"2023-11-14T22:13:21.000Z\",\"answer\":\"2023-11-14T22:13:24.005Z\",\"end\":\"2023-11-"
+		"14T22:13:30.050Z\","
+		"\"pdd_ms\":500,\"duration_ms\":6045,\"code\":200,\"cause\":16,\"reason\":\"normal\",\"ended_by\":"
+		"\"callee\","
+		"\"codec\":\"PCMU\",\"sip_call_id_in\":\"abc@x\",\"sip_call_id_out\":\"T0def\",\"source_in\":\"127.0.0."
+		"1:5070\","
 		"\"target_out\":\"[2001:db8::1]:5080\",\"rtp\":{\"a_to_b\":{\"packets\":300,\"bytes\":51600,\"lost\":2,"
-		"\"jitter_ms\":1.234,\"ssrc\":3735928559},\"b_to_a\":{\"packets\":299,\"bytes\":51428,\"lost\":0,\"jitter_ms\":0.050,"
+		"\"jitter_ms\":1.234,\"ssrc\":3735928559},\"b_to_a\":{\"packets\":299,\"bytes\":51428,\"lost\":0,"
+		"\"jitter_ms\":0.050,"
 		"\"ssrc\":7}},\"mos\":4.05,\"recovered\":false,\"serial\":\"ab2c-3-77\"}\n");
 }
 
 Test(record, nothing_known)
 {
 	struct journal_entry e = { .sequence = 5, .pdd_ms = UINT64_MAX };
-	cr_assert_str_eq(format(&e), "{\"call_id\":\"00000000-0000-0000-0000-000000000000\",\"attempt\":0,\"final\":false,\"duration_ms\":0,"
-				     "\"recovered\":false,\"serial\":\"ab2c-3-5\"}\n");
+	cr_assert_str_eq(format(&e),
+		"{\"call_id\":\"00000000-0000-0000-0000-000000000000\",\"attempt\":0,\"final\":false,\"duration_ms\":0,"
+		"\"recovered\":false,\"serial\":\"ab2c-3-5\"}\n");
 }
 
 Test(record, each_optional_field_is_absent_when_unknown)
@@ -120,8 +127,8 @@ Test(record, longest_texts_fit)
 {
 	struct journal_entry e = entry_full(9);
 	memset(e.text, 1, sizeof(e.text));
-	struct journal_text *all[] = { &e.ingress, &e.egress, &e.account, &e.caller_in, &e.caller_out, &e.callee_in, &e.callee_out,
-		&e.lrn, &e.codec, &e.sip_call_id_in, &e.sip_call_id_out };
+	struct journal_text *all[] = { &e.ingress, &e.egress, &e.account, &e.caller_in, &e.caller_out, &e.callee_in,
+		&e.callee_out, &e.lrn, &e.codec, &e.sip_call_id_in, &e.sip_call_id_out };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		*all[i] = (struct journal_text){ 0, JOURNAL_TEXT };
 	cr_assert_eq(record_check(&e, 9), 0);
@@ -159,10 +166,11 @@ Test(record, serial_is_read_back)
 	cr_assert_eq(s.worker, 3);
 	cr_assert_eq(s.sequence, 123456789012345678);
 	cr_assert_eq(read_serial("{\"a\":1,\"serial\":\"x-0-0\"}", &s), 0);
-	const char *bad[] = { "", "}", "\"}", "{\"serial\":\"\"}", "{\"a\":1,\"serial\":\"x-0-\"}", "{\"a\":1,\"serial\":\"x--1\"}",
-		"{\"a\":1,\"serial\":\"-0-1\"}", "{\"a\":1,\"serial\":\"0-1\"}", "{\"a\":1,\"serial\":\"x-0-1\"", "x-0-1\"}",
-		"{\"a\":1,\"serial\":\"123456789-0-1\"}", "{\"a\":1,\"serial\":\"x-99999999999-1\"}",
-		"{\"a\":1,\"serial\":\"x-0-99999999999999999999\"}", "{\"a\":1,\"Serial\":\"x-0-1\"}" };
+	const char *bad[] = { "", "}", "\"}", "{\"serial\":\"\"}", "{\"a\":1,\"serial\":\"x-0-\"}",
+		"{\"a\":1,\"serial\":\"x--1\"}", "{\"a\":1,\"serial\":\"-0-1\"}", "{\"a\":1,\"serial\":\"0-1\"}",
+		"{\"a\":1,\"serial\":\"x-0-1\"", "x-0-1\"}", "{\"a\":1,\"serial\":\"123456789-0-1\"}",
+		"{\"a\":1,\"serial\":\"x-99999999999-1\"}", "{\"a\":1,\"serial\":\"x-0-99999999999999999999\"}",
+		"{\"a\":1,\"Serial\":\"x-0-1\"}" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		cr_assert_eq(read_serial(bad[i], &s), -EINVAL, "%s", bad[i]);
 }

@@ -1,6 +1,6 @@
 /* The routing process, run as the supervisor would. */
-#include "routing/worker.h"
 #include "../tables/image.h"
+#include "routing/worker.h"
 #include "tables/route.h"
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -67,14 +67,22 @@ static inline struct image_writer image_begin(void)
 }
 static inline struct cfg_routing_gateway image_routing(struct image_writer *w, const char *id, const char *prefixes)
 {
-	return (struct cfg_routing_gateway){ .id = image_text(w, id), .prefixes = image_texts(w, prefixes), .enabled = true,
-		.addresses = image_addresses(w, "127.0.0.9:5060"), .priority = 10, .weight = 1, .line_limit = CONFIG_NONE,
-		.rate_limit = CONFIG_NONE, .via_registration = CONFIG_NONE, .group = CONFIG_NONE };
+	return (struct cfg_routing_gateway){ .id = image_text(w, id),
+		.prefixes = image_texts(w, prefixes),
+		.enabled = true,
+		.addresses = image_addresses(w, "127.0.0.9:5060"),
+		.priority = 10,
+		.weight = 1,
+		.line_limit = CONFIG_NONE,
+		.rate_limit = CONFIG_NONE,
+		.via_registration = CONFIG_NONE,
+		.group = CONFIG_NONE };
 }
 static inline struct cfg_mapping_gateway image_mapping(struct image_writer *w, const char *id, const char *addresses)
 {
-	return (struct cfg_mapping_gateway){ .id = image_text(w, id), .addresses = image_addresses(w, addresses), .enabled = true,
-		.priority = 10 };
+	return (struct cfg_mapping_gateway){
+		.id = image_text(w, id), .addresses = image_addresses(w, addresses), .enabled = true, .priority = 10
+	};
 }
 /* the configuration; the caller frees */
 static inline struct config *image_end(struct image_writer *w, const struct cfg_mapping_gateway *m, uint32_t n_m,

@@ -1,5 +1,5 @@
-#include "tables/route.h"
 #include "image.h"
+#include "tables/route.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -19,9 +19,22 @@ static size_t size;
 static uint32_t calls[26], hour[26];
 static bool is_down[26], is_full[26];
 static unsigned asked;
-static uint32_t view_calls(const void *context, uint32_t i) { asked++; return ((const uint32_t *)context)[i]; }
-static uint32_t view_hour(const void *context, uint32_t i) { (void)context; asked++; return hour[i]; }
-static bool view_down(const void *context, uint32_t i) { (void)context; return is_down[i]; }
+static uint32_t view_calls(const void *context, uint32_t i)
+{
+	asked++;
+	return ((const uint32_t *)context)[i];
+}
+static uint32_t view_hour(const void *context, uint32_t i)
+{
+	(void)context;
+	asked++;
+	return hour[i];
+}
+static bool view_down(const void *context, uint32_t i)
+{
+	(void)context;
+	return is_down[i];
+}
 static bool view_full(const void *context, uint32_t i, enum route_verdict *ret_why)
 {
 	(void)context;
@@ -30,7 +43,10 @@ static bool view_full(const void *context, uint32_t i, enum route_verdict *ret_w
 }
 static struct route_view view = { calls, view_calls, view_hour, view_full, view_down, 1 };
 
-static void set_up(void) { w = image_begin(); }
+static void set_up(void)
+{
+	w = image_begin();
+}
 static void tear_down(void)
 {
 	free(c);
@@ -67,11 +83,14 @@ static const char *find_from(const char *callee, const char *caller, uint32_t in
 	cr_assert_eq(memcmp(out, again, n * sizeof(out[0])), 0, "steps change nothing");
 	said[0] = 0;
 	for (uint32_t i = 0; i < n_steps; i++)
-		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%c%u:%s;", 'a' + steps[i].gateway, steps[i].prefix_n,
-			route_verdict_text(steps[i].verdict));
+		snprintf(said + strlen(said), sizeof(said) - strlen(said), "%c%u:%s;", 'a' + steps[i].gateway,
+			steps[i].prefix_n, route_verdict_text(steps[i].verdict));
 	return found;
 }
-static const char *find(const char *callee) { return find_from(callee, "44", CONFIG_NONE, 33); }
+static const char *find(const char *callee)
+{
+	return find_from(callee, "44", CONFIG_NONE, 33);
+}
 
 Test(route, longest_prefix_first_then_shorter)
 {
@@ -126,7 +145,8 @@ Test(route, terminal_finishes_its_length)
 	add("");
 	build();
 	cr_assert_str_eq(find("88017"), "abc");
-	cr_assert_str_eq(said, "a4:taken;b3:taken;c3:taken;d2:a longer prefix is terminal;e0:a longer prefix is terminal;");
+	cr_assert_str_eq(
+		said, "a4:taken;b3:taken;c3:taken;d2:a longer prefix is terminal;e0:a longer prefix is terminal;");
 	is_down[1] = true;
 	cr_assert_str_eq(find("88017"), "ac", "a terminal gateway that is down still ends the search");
 }

@@ -1,7 +1,7 @@
 /* Random tables against a plain implementation that knows nothing of hash tables, and damaged images. */
-#include "tables/route.h"
 #include "base/uuid.h"
 #include "image.h"
+#include "tables/route.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -15,10 +15,28 @@ static uint32_t calls[GATEWAYS], hour[GATEWAYS];
 static bool is_down[GATEWAYS], is_full[GATEWAYS];
 static uint32_t n_gateways; /* of the image, also when it is damaged */
 
-static uint32_t rnd(uint32_t n) { return (uint32_t)(uuid_random() % n); }
-static uint32_t view_calls(const void *context, uint32_t i) { (void)context; cr_assert_lt(i, n_gateways); return calls[i % GATEWAYS]; }
-static uint32_t view_hour(const void *context, uint32_t i) { (void)context; cr_assert_lt(i, n_gateways); return hour[i % GATEWAYS]; }
-static bool view_down(const void *context, uint32_t i) { (void)context; cr_assert_lt(i, n_gateways); return is_down[i % GATEWAYS]; }
+static uint32_t rnd(uint32_t n)
+{
+	return (uint32_t)(uuid_random() % n);
+}
+static uint32_t view_calls(const void *context, uint32_t i)
+{
+	(void)context;
+	cr_assert_lt(i, n_gateways);
+	return calls[i % GATEWAYS];
+}
+static uint32_t view_hour(const void *context, uint32_t i)
+{
+	(void)context;
+	cr_assert_lt(i, n_gateways);
+	return hour[i % GATEWAYS];
+}
+static bool view_down(const void *context, uint32_t i)
+{
+	(void)context;
+	cr_assert_lt(i, n_gateways);
+	return is_down[i % GATEWAYS];
+}
 static bool view_full(const void *context, uint32_t i, enum route_verdict *ret_why)
 {
 	(void)context;
@@ -45,7 +63,8 @@ static struct config *world(void)
 		n_prefixes[i] = 1 + rnd(6);
 		for (uint32_t k = 0; k < n_prefixes[i]; k++) {
 			number(prefixes[i][k], 5);
-			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", k ? "," : "", prefixes[i][k]);
+			snprintf(
+				list + strlen(list), sizeof(list) - strlen(list), "%s%s", k ? "," : "", prefixes[i][k]);
 		}
 		g[i] = image_routing(&w, id, list);
 		g[i].priority = rnd(3);
@@ -173,7 +192,8 @@ Test(route_random, damaged_images_do_no_harm)
 		memcpy(bad, r, size);
 		uint32_t flips = 1 + rnd(30);
 		for (uint32_t i = 0; i < flips; i++)
-			bad[round % 3 ? 400 + rnd((uint32_t)size - 400) : rnd((uint32_t)size)] ^= (uint8_t)(1u << rnd(8));
+			bad[round % 3 ? 400 + rnd((uint32_t)size - 400) : rnd((uint32_t)size)] ^=
+				(uint8_t)(1u << rnd(8));
 		const struct routes *image = (const struct routes *)(void *)bad;
 		if (routes_verify(image, size) == 0) {
 			uint16_t out[33];
@@ -198,7 +218,12 @@ Test(route_random, damaged_images_do_no_harm)
 	free(c);
 }
 
-static bool never(const void *context, uint32_t i) { (void)context; cr_assert_lt(i, n_gateways); return false; }
+static bool never(const void *context, uint32_t i)
+{
+	(void)context;
+	cr_assert_lt(i, n_gateways);
+	return false;
+}
 static bool never_full(const void *context, uint32_t i, enum route_verdict *ret_why)
 {
 	(void)ret_why;

@@ -1,5 +1,5 @@
-#include "tables/route.h"
 #include "image.h"
+#include "tables/route.h"
 #include <criterion/criterion.h>
 
 static struct image_writer w;
@@ -10,7 +10,10 @@ static uint32_t n_m, n_g;
 static struct config *c;
 static struct routes *r;
 
-static void set_up(void) { w = image_begin(); }
+static void set_up(void)
+{
+	w = image_begin();
+}
 static void tear_down(void)
 {
 	free(c);
