@@ -147,6 +147,8 @@ static void finish_routing(struct compile *c, const struct node *n, const struct
 	if (!sort)
 		return;
 	c->sort_given = true;
+	if (!config->routing.sort.n)
+		errors_add(c->errors, sort->at, &at, "is empty");
 	for (uint32_t i = 0; i < config->routing.sort.n; i++) {
 		if (seen & (1u << list[i]))
 			errors_add(c->errors, sort->at, &at, "%s stands there twice", sorts[list[i]].word);

@@ -394,6 +394,7 @@ Test(schema, sort_chain)
 			cr_expect_eq(chain[k], rows[i].chain[k], "%s at %u", rows[i].text, k);
 		compiled_free(&r);
 	}
+	refuse(LISTEN "routing: {sort: []}\n", "sw.yaml:2:17: routing.sort: is empty");
 	refuse(LISTEN "routing: {sort: [id, id]}\n", "sw.yaml:2:17: routing.sort: id stands there twice");
 	refuse(LISTEN "routing: {window: 60, bucket: 61}\n", "sw.yaml:2:31: routing.bucket: is longer than the window");
 	struct compiled r = accepted(
