@@ -41,12 +41,18 @@ struct route_step { /* one gateway that matched: for `tandemctl route` */
 	uint8_t verdict;  /* enum route_verdict */
 };
 /* Candidates in order into ret_gateways (at most `cap`); returns their number. When `steps` is not NULL every gateway
- * considered is written there in order (at most *n_steps, set to the number written). *ret_matched: any prefix matched. */
+ * considered is written there in order (at most *n_steps, set to the number written). *ret_matched: any prefix matched.
+ * `c` is the configuration the image was built from (routes_config_generation): the numbers of gateways mean that one.
+ * At most 64 candidates. A terminal gateway ends the search at its length unless the configuration rules it out for this call
+ * (disabled, locked, lists); being down or full does not reopen shorter prefixes. `weight` decides among gateways of one
+ * priority: load and history are divided by it, and what is equal then is drawn by it (weights all alike: by id). */
 uint32_t routes_find(const struct routes *r, const struct config *c, const struct route_query *q, const struct route_view *view,
 	uint16_t *ret_gateways, uint32_t cap, bool *ret_matched, struct route_step *steps, uint32_t *n_steps);
 
 /* Who is calling: the mapping gateway of a source address (routing.md "Who is calling"): address and port, address, network
- * with the longest mask, then the longest tech_prefix of `callee`, then the smallest priority. CONFIG_NONE: nobody. */
+ * with the longest mask, then the longest tech_prefix of `callee`, then the smallest priority. CONFIG_NONE: nobody.
+ * A port that an address names merely comes first with `authentication: ip` and digest; with ip-port it must be the source's,
+ * and addresses without one select nobody. */
 uint32_t routes_ingress(const struct routes *r, const struct config *c, const struct addr *source, struct span callee);
 /* is the source any gateway's (mapping or routing)? */
 bool routes_known_source(const struct routes *r, const struct config *c, const struct addr *source);
