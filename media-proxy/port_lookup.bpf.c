@@ -1,7 +1,8 @@
 /* sk_lookup: a UDP datagram to a port of the relay's range and to one of its addresses goes to the socket of the media
  * worker that serves the port pair. Everything else takes the ordinary way. */
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h> /* uses the types of the one above */
 #include <linux/in.h>
 
 #define ADDRESSES 8  /* MEDIA_ADDRESSES_MAX */
