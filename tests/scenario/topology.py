@@ -14,14 +14,12 @@ def telling(agent):
 
 
 def case_request_headers(t):
-    """An INVITE full of telling headers: what passes has its host parts replaced."""
+    """An INVITE, its answers and a BYE full of telling headers."""
     s = t.switch(t.config(media=True))
     caller, gw = t.caller(), t.gateway()
     rr = f"<sip:edge.{caller.host};lr>"
     a = caller.call(s, "15551234", headers=telling(caller) + [("Record-Route", rr)])
     b = gw.take()
-    equal(b.invite.get("subject"), "harmless", "Subject passes")
-    check("15550002" in (b.invite.get("diversion") or ""), f"Diversion passes: {b.invite.get('diversion')}")
     equal(b.invite.all("record-route"), [], "Record-Route")
     equal(len(b.invite.all("via")), 1, "Via headers")
     equal(b.invite.get("p-asserted-identity"), None, "P-Asserted-Identity of a caller that is not trusted")
@@ -38,6 +36,19 @@ def case_request_headers(t):
     m = b.byed()
     check("cause=16" in (m.get("reason") or ""), "Reason of the BYE passes")
     a.expect(200)
+
+
+def case_passed_headers(t):
+    """Headers that belong to the ends pass; those that name a host with the host replaced."""
+    s = t.switch(t.config(media=True))
+    caller, gw = t.caller(), t.gateway()
+    caller.call(s, "15551234", headers=[("Subject", "harmless"), ("User-to-User", "3a2b;encoding=hex"), ("Alert-Info", "<urn:alert:service:normal>"),
+                                        ("Diversion", f"<sip:15550002@{caller.host}>;reason=unconditional")])
+    b = gw.take()
+    equal((b.invite.get("subject"), b.invite.get("user-to-user"), b.invite.get("alert-info")), ("harmless", "3a2b;encoding=hex", "<urn:alert:service:normal>"),
+          "Subject, User-to-User, Alert-Info")
+    check("15550002" in (b.invite.get("diversion") or ""), f"Diversion passes: {b.invite.get('diversion')}")
+    b.fail(486)
 
 
 def case_failure(t):

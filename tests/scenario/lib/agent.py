@@ -43,7 +43,7 @@ class Agent:
     # -- wire --
     def transmit(self, raw, to):
         self.log.append((time.monotonic(), ">", raw))
-        self.sock.sendto(raw, to)
+        self.sock.sendto(raw, (to[0], to[1]))   # a switch will do
 
     def _read(self, timeout):
         """One new message into the inbox; False when nothing came in time."""
