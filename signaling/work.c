@@ -93,13 +93,14 @@ static void release(struct work *w)
 static void send_all(struct work *w, uint32_t commit)
 {
 	struct sig *g = w->g;
+	/* what answers or acknowledges first: what follows from it must not overtake it */
+	for (uint32_t i = 0; i < w->n_loose; i++)
+		transport_queue(g, w->loose[i].p, w->loose[i].n, w->loose[i].listen, &w->loose[i].to);
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		const struct call_txn *t = &w->s.txn[i];
 		if (w->send & (1u << i) && t->message)
 			transport_queue(g, block_at(g->blocks.plan, t->message), t->message_n, t->listen, &t->to);
 	}
-	for (uint32_t i = 0; i < w->n_loose; i++)
-		transport_queue(g, w->loose[i].p, w->loose[i].n, w->loose[i].listen, &w->loose[i].to);
 	transport_touched(g, w->slot, commit);
 }
 
