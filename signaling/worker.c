@@ -99,7 +99,11 @@ static void ack_of_failure(struct sig *g, const struct event *ev)
 	struct work w;
 	work_open(&w, g, e / CALL_TXNS, ev->now);
 	struct call_txn *t = &w.s.txn[e % CALL_TXNS];
-	if (t->state == TXN_COMPLETED) {
+	if (t->state != TXN_COMPLETED) {
+		stat_set(&g->head->working_on, 0);
+		return;
+	}
+	{
 		struct span last = { block_at(g->blocks.plan, t->message), t->message_n };
 		done_add(g, DONE_RESPONSE, t->key, last, t->listen, &t->to, ev->now);
 		txn_free(&w, t);
@@ -216,17 +220,18 @@ static void on_turn(struct env *e)
 	}
 }
 
-static void on_routes(struct env *e)
+/* Routes speak of gateways by their number in the configuration they were built from: the two change together, when both
+ * are there. What is in use until then stays mapped (env.h keeps the last images). */
+static void take_images(struct env *e)
 {
 	struct sig *g = e->context;
-	if (routes_verify(e->routes.p, e->routes.size) == 0)
-		g->routes = e->routes.p;
-}
-
-static void on_config(struct env *e)
-{
-	struct sig *g = e->context;
-	g->c = e->config.p;
+	const struct config *c = e->config.p;
+	if (!e->routes.p || routes_verify(e->routes.p, e->routes.size) < 0 || routes_config_generation(e->routes.p) != c->generation)
+		return;
+	g->routes = e->routes.p;
+	if (g->c == c)
+		return;
+	g->c = c;
 	transport_configure(g);
 	adopt_renumber(g);
 }
@@ -288,8 +293,7 @@ static int open_worker(struct sig *g, struct env *e)
 	g->private_key = (struct hash_key){ e->roster->token_key.k1, e->roster->token_key.k0 };
 	if (!g->arena || !g->scratch || !g->parser)
 		return -ENOMEM;
-	if (e->routes.p)
-		on_routes(e);
+	take_images(e);
 	g->draining = e->roster->state == SYSTEM_DRAINING;
 	return adopt(g);
 }
@@ -304,8 +308,7 @@ int signaling_main(struct env *e)
 	e->context = g;
 	e->on_ring = on_ring;
 	e->on_turn = on_turn;
-	e->on_config = on_config;
-	e->on_routes = on_routes;
+	e->on_config = e->on_routes = take_images;
 	e->on_drain = on_drain;
 	e->on_stop = on_stop;
 	r = open_worker(g, e);
