@@ -80,7 +80,7 @@ static const char *shown(const char *text)
 
 static bool number(const char *text)
 {
-	return *text && strspn(text, "-0123456789.") == strlen(text) && strlen(text) <= 20;
+	return strpbrk(text, "0123456789") && strspn(text, "-0123456789.") == strlen(text) && strlen(text) <= 20;
 }
 
 struct layout {

@@ -75,11 +75,14 @@ static void restart(struct supervisor *s, uint32_t serial, int64_t seat)
 		return;
 	}
 	log_info("%s is restarted by order", seat_format((uint32_t)seat, name));
-	/* as a crash would: its successor takes over whatever it held */
 	c->wanted = true;
-	c->restart_serial = seat_role(c->seat) == ROLE_CONTROL ? 0 : serial;
-	if (!c->restart_serial)
+	if (seat_role(c->seat) == ROLE_CONTROL) { /* itself: it has to pass on the answer first */
 		orders_result(s, serial, 0, "");
+		child_tell(c, NOTICE_STOP, 0);
+		return;
+	}
+	/* as a crash would: its successor takes over whatever it held */
+	c->restart_serial = serial;
 	child_kill(c, SIGKILL);
 }
 

@@ -78,7 +78,7 @@ int rundir_lock(const char *run_dir, int *ret_fd, pid_t *ret_holder)
 	char path[PATH_MAX];
 	int r = rundir_path(run_dir, "lock", path, sizeof(path));
 	while (r == 0) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+		int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd < 0)
 			return -errno;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -106,7 +106,8 @@ int rundir_write_pid(const char *run_dir)
 	if (r)
 		return r;
 	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	unlink(fresh);
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, (size_t)n) != n || rename(fresh, path) < 0)

@@ -67,7 +67,9 @@ static int make_directories(struct supervisor *s)
 {
 	const struct config *c = config_now(s);
 	const char *dir = cfg_str(c, c->cdr.dir);
-	int r = directory_make(s->run_dir, 0750, &s->identity);
+	struct identity reader = s->identity; /* workers make nothing in run_dir: its files are root's, who must not be tricked there */
+	reader.uid = (uid_t)-1;
+	int r = directory_make(s->run_dir, 0750, &reader);
 	if (r) {
 		log_error("system.run_dir %s: %s", s->run_dir, strerror(-r));
 		return r;
