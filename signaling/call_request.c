@@ -83,9 +83,9 @@ static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
 
 /* --- BYE --- */
 
-static void bye(struct work *w, enum call_leg_side leg, const struct event *ev)
+/* answered by call_request() when it is committed: an answer remembered before would keep a successor from doing it */
+static void bye(struct work *w, enum call_leg_side leg)
 {
-	reply(w->g, ev, 200, (struct span){ 0 });
 	if (w->s.phase == CALL_ENDING)
 		return;
 	if (w->s.phase != CALL_SETUP) {
@@ -119,8 +119,10 @@ static struct call_txn *keep_server(struct work *w, enum call_leg_side leg, cons
 		return NULL;
 	t->key = key_server(w->g, ev->m, ev->m->method);
 	t->cseq = ev->m->cseq;
-	if (compose_keep_request(w, t, ev) < 0)
+	if (compose_keep_request(w, t, ev) < 0) {
+		txn_free(w, t);
 		return NULL;
+	}
 	index_add(&w->g->txns, w->slot * CALL_TXNS + txn_number(w, t), t->key);
 	return t;
 }
@@ -205,7 +207,7 @@ static void dispatch(struct work *w, enum call_leg_side leg, const struct event 
 {
 	switch (ev->m->method) {
 	case METHOD_BYE:
-		bye(w, leg, ev);
+		bye(w, leg);
 		break;
 	case METHOD_INVITE:
 		re_invite(w, leg, ev);
@@ -271,4 +273,6 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	l->cseq_remote = m->cseq;
 	dispatch(&w, leg, ev);
 	work_commit(&w);
+	if (m->method == METHOD_BYE)
+		reply(g, ev, 200, (struct span){ 0 });
 }
