@@ -217,13 +217,17 @@ void call_abandon_to_done(struct work *w, struct call_txn *t)
 static void cancel(struct work *w, struct call_txn *t)
 {
 	struct out o;
+	struct call_txn *c = txn_new(w, false, METHOD_CANCEL, LEG_CALLEE); /* first: it may compose, and must not take `t` */
 	t->flags |= TXN_ABANDONED | TXN_CANCELLED;
 	t->resend_ms = 0;
 	t->end_ms = w->now + TXN_LIFE_MS; /* for its 487 */
-	struct call_txn *c = compose_cancel(w, t, &o) ? txn_new(w, false, METHOD_CANCEL, LEG_CALLEE) : NULL;
-	if (!c || !t->message)
+	if (!c)
 		return;
 	w->s.next_branch--; /* a CANCEL carries its INVITE's branch */
+	if (!compose_cancel(w, t, &o)) {
+		txn_free(w, c);
+		return;
+	}
 	c->key = t->key;
 	c->cseq = t->cseq;
 	c->to = t->to;
