@@ -83,6 +83,18 @@ void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by,
 	finish(w, reason, by, code, cause);
 }
 
+static void send_bare_ack(struct work *w, const struct call_txn *t)
+{
+	struct call_txn ack = *t;
+	struct out o = compose_begin(w->g);
+	ack.method = METHOD_ACK;
+	ack.key = ++w->s.next_branch;
+	ack.to = w->s.leg[t->leg].target;
+	compose_in_dialog(w, &o, &ack, (struct span){ 0 }, NULL);
+	if (!o.full)
+		work_send(w, out_done(&o), ack.listen, &ack.to);
+}
+
 /* the sides have nothing more to say to each other: what is still open on either leg is answered or forgotten */
 static void close_open_transactions(struct work *w)
 {
@@ -101,11 +113,15 @@ static void close_open_transactions(struct work *w)
 				work_send(w, out_done(&o), t->listen, &t->to);
 				txn_free(w, t);
 			}
-		} else if (t->server && t->state == TXN_CONFIRMED) { /* a very late repetition must not become a new call */
-			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ 0 }, t->listen, &t->to, w->now);
+		} else if (t->server && (t->state == TXN_CONFIRMED || t->state == TXN_ACCEPTED)) { /* a late repetition must not become a new call */
+			struct span last = { block_at(w->g->blocks.plan, t->message), t->message_n };
+			done_add(w->g, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to, w->now);
+			txn_free(w, t);
+		} else if (!t->server && t->flags & TXN_ACK_WAITS) { /* the answer to its offer will not come, but a 2xx is always acknowledged */
+			send_bare_ack(w, t);
 			txn_free(w, t);
 		} else if (t->server ? t->state != TXN_COMPLETED : t->method != METHOD_INVITE || t->state == TXN_ACCEPTED) {
-			txn_free(w, t); /* 2xx that waits for its ACK, requests of ours whose answer no longer matters */
+			txn_free(w, t); /* requests of ours whose answer no longer matters */
 		}
 	}
 }
