@@ -394,6 +394,14 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 
 /* --- dispatch --- */
 
+static bool of_running_dialog(const struct work *w, const struct event *ev)
+{
+	char call_id[CALL_ID_TEXT];
+	struct span own = { call_id, compose_call_id(w, call_id, sizeof call_id) }, to = work_text(w, TEXT_OUT_TO), tag = ev->m->to.tag;
+	return (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP) && ev->m->method == METHOD_INVITE && tag.n &&
+	       (span_eq(ev->m->call_id, work_text(w, TEXT_IN_CALL_ID)) || (span_eq(ev->m->call_id, own) && memmem(to.p, to.n, tag.p, tag.n)));
+}
+
 void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev)
 {
 	struct work w;
@@ -401,7 +409,10 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 	struct call_txn *t = txn_by_number(&w, number, ev->m->method);
 	if (!t) {
 		stat_set(&g->head->working_on, 0);
-		stray_response(g, ev);
+		if (of_running_dialog(&w, ev)) /* a 2xx repeated after its transaction's time must not end the call */
+			count_one(g->head, COUNT_REPEATED);
+		else
+			stray_response(g, ev);
 		return;
 	}
 	if (t->method == METHOD_BYE || t->method == METHOD_CANCEL) {
