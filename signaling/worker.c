@@ -99,16 +99,23 @@ static void ack_of_failure(struct sig *g, const struct event *ev)
 	struct work w;
 	work_open(&w, g, e / CALL_TXNS, ev->now);
 	struct call_txn *t = &w.s.txn[e % CALL_TXNS];
-	if (t->state != TXN_COMPLETED) {
-		stat_set(&g->head->working_on, 0);
-		return;
-	}
-	{
+	if (t->state == TXN_COMPLETED) {
 		struct span last = { block_at(g->blocks.plan, t->message), t->message_n };
 		done_add(g, DONE_RESPONSE, t->key, last, t->listen, &t->to, ev->now);
 		txn_free(&w, t);
 	}
 	work_commit(&w);
+}
+
+/* The ACK for a 2xx is a transaction of its own, but some peers give it the INVITE's branch. */
+static bool acknowledges_answer(const struct sig *g, const struct event *ev)
+{
+	uint32_t e = index_first(&g->txns, key_server(g, ev->m, METHOD_INVITE));
+	if (e == INDEX_NONE)
+		return true;
+	const struct call *call = &g->calls[e / CALL_TXNS];
+	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
+	return s->txn[e % CALL_TXNS].state == TXN_ACCEPTED;
 }
 
 /* a repeated request gets the last response again */
@@ -138,8 +145,8 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 {
 	const struct msg *m = ev->m;
 	if (m->method == METHOD_ACK) {
-		if (has_token && live(g, t) && index_first(&g->txns, key_server(g, m, METHOD_INVITE)) == INDEX_NONE)
-			call_request(g, t->slot, t, ev); /* of a 2xx: a transaction of its own */
+		if (has_token && live(g, t) && acknowledges_answer(g, ev))
+			call_request(g, t->slot, t, ev);
 		else
 			ack_of_failure(g, ev);
 	} else if (repeated(g, ev)) {
