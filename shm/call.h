@@ -190,10 +190,11 @@ struct call {
  *                 a failure is acknowledged, a 2xx acknowledged and ended
  * AREA_DONE is used as a circle; the oldest gives way when it is full. */
 enum done_kind { DONE_NONE, DONE_RESPONSE, DONE_ACK, DONE_ABANDONED };
-#define DONE_BYTES 960u
+#define DONE_BYTES 968u
 struct done {
 	uint64_t key;      /* as call_txn.key; 0: free. W: owner, zeroed first and stored last */
 	uint64_t end_ms;
+	uint64_t journal;  /* sequence + 1 of the record of the refusal that this is; an adopter publishes it. 0: none */
 	struct addr to;
 	uint16_t listen, n;
 	uint32_t kind;     /* enum done_kind */

@@ -82,7 +82,11 @@ static void adopt_dones(struct sig *g, uint64_t now)
 	uint64_t newest = 0;
 	for (uint32_t i = 0; i < g->n_done; i++) {
 		const struct done *d = &g->done[i];
-		if (!d->key || d->end_ms <= now)
+		if (!d->key)
+			continue;
+		if (d->journal > g->journal->tail) /* written and named, not published */
+			commit_release_u64(&g->journal->tail, d->journal);
+		if (d->end_ms <= now)
 			continue;
 		index_add(&g->dones, i, d->key);
 		if (d->end_ms >= newest) { /* the circle goes on behind the newest */

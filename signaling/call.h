@@ -44,7 +44,8 @@ void call_event(struct work *w, uint32_t type);
 /* --- record.c: the journal --- */
 bool journal_has_room(const struct sig *g, uint32_t more); /* beyond what running calls have reserved */
 void record_attempt(struct work *w, bool final);  /* the attempt under way (or none) into the journal, at the next commit */
-void record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason);
+/* written, not published: what remembers the refusal names it, so that it is recorded once. Sequence + 1; 0: no record */
+uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason);
 void call_journal_publish(struct work *w);        /* part of work_commit() */
 
 /* --- call_timer.c --- */

@@ -20,14 +20,16 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 	reply_address(ev, &to);
 	if (o.full)
 		return;
+	g->unnamed = ingress != CONFIG_NONE ? record_refused(g, ev, ingress, reason) : 0;
 	const char *kept = done_add(g, DONE_RESPONSE, key_server(g, ev->m, METHOD_INVITE), out_done(&o), ev->listen, &to, ev->now);
+	if (g->unnamed)
+		commit_release_u64(&g->journal->tail, g->unnamed);
+	g->unnamed = 0;
 	if (kept)
 		transport_queue(g, kept, o.n, ev->listen, &to);
 	else
 		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
 	count_one(g->head, COUNT_REFUSED);
-	if (ingress != CONFIG_NONE)
-		record_refused(g, ev, ingress, reason);
 }
 
 /* --- who calls whom --- */

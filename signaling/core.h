@@ -74,6 +74,7 @@ struct sig {
 	struct index merges;          /* Call-ID, From tag and CSeq of INVITEs being set up -> slot (RFC 3261 section 8.2.2.2) */
 	struct index dones;           /* key -> entry of AREA_DONE */
 	uint32_t next_done;
+	uint64_t unnamed;             /* journal entry (sequence + 1) that is written and that the next done_add() names; 0: none */
 	struct media_pool pool[WORKERS_MAX];
 	uint32_t next_pool;
 

@@ -119,14 +119,14 @@ void record_attempt(struct work *w, bool final)
 	w->s.journal = sequence + 1;
 }
 
-void record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason)
+uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason)
 {
 	const struct msg *m = ev->m;
 	const struct end_reason_info *info = end_reason_info(reason);
 	uint64_t sequence, wall = clock_wall_ms();
 	uint32_t used = 0;
 	if (!g->c->param[P_SS_CDR_RECORD_NONCONNECT] || !journal_has_room(g, 1))
-		return;
+		return 0;
 	struct journal_entry *e = next_entry(g, 0, &sequence);
 	uuid_make(wall, &e->call_id);
 	e->final = 1;
@@ -141,7 +141,7 @@ void record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enu
 	put(e, &used, &e->caller_in, uri_user(&m->from.u));
 	put(e, &used, &e->callee_in, uri_user(&m->ruri));
 	put(e, &used, &e->sip_call_id_in, m->call_id);
-	commit_release_u64(&g->journal->tail, sequence + 1);
+	return sequence + 1;
 }
 
 void call_journal_publish(struct work *w)

@@ -224,6 +224,11 @@ struct call_txn *txn_new(struct work *w, bool server, enum txn_method method, en
 			call_abandon_to_done(w, &w->s.txn[i]);
 			t = &w->s.txn[i];
 		}
+	for (uint32_t i = 0; i < CALL_TXNS && !t; i++)
+		if (!w->s.txn[i].server && w->s.txn[i].method == METHOD_CANCEL) {
+			t = &w->s.txn[i]; /* its resends are given up */
+			txn_free(w, t);
+		}
 	if (!t)
 		return NULL;
 	*t = (struct call_txn){ .state = server ? TXN_PROCEEDING : TXN_CALLING, .method = (uint8_t)method, .server = server, .leg = (uint8_t)leg };
@@ -325,6 +330,7 @@ const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct sp
 	commit_u64(&d->key, 0);
 	struct done *fill = commit_fill(d);
 	fill->end_ms = now + TXN_LIFE_MS;
+	fill->journal = g->unnamed;
 	fill->to = *to;
 	fill->listen = listen;
 	fill->n = (uint16_t)message.n;
