@@ -78,7 +78,7 @@ static int set_tos(int fd, const struct departure *d)
 static bool send_large(const struct departure *d, const void *payload, size_t n)
 {
 	union name from, to;
-	int family = d->from.family == 4 ? AF_INET : AF_INET6;
+	int one = 1, family = d->from.family == 4 ? AF_INET : AF_INET6;
 	int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
@@ -87,6 +87,7 @@ static bool send_large(const struct departure *d, const void *payload, size_t n)
 	int fragment = family == AF_INET ? IP_PMTUDISC_DONT : IPV6_PMTUDISC_WANT;
 	setsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
 		family == AF_INET ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, &fragment, sizeof(fragment));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)); /* see open_shared() */
 	set_tos(fd, d);
 	bool sent = bind(fd, &from.any, name_size(&d->from)) == 0 &&
 		    sendto(fd, payload, n, 0, &to.any, name_size(&d->to)) == (ssize_t)n;

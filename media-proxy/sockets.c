@@ -92,13 +92,15 @@ static int open_udp(const struct addr *ip, uint16_t port, int *ret_fd)
 }
 
 /* --- one socket per worker and address family ------------------------------------------------------------------ */
-/* Bound only because a socket must be bound to be steered to: its own port is the kernel's choice and never used, and it
- * gets packets for all our addresses of its family, so that batches are larger. */
-static int open_shared(const struct addr *ip, int *ret_fd)
+/* It gets the packets for all our addresses of its family, so that batches are larger. A socket must be bound to be steered
+ * to; a port of the range does, and makes a second instance with the same range fail as it would with a socket for every
+ * port. Shared from then on: send_large() of relay.c binds every port for a moment. */
+static int open_shared(const struct addr *ip, uint16_t port, int *ret_fd)
 {
-	int fd, one = 1, r = open_udp(ip, 0, &fd);
+	int fd, one = 1, r = open_udp(ip, port, &fd);
 	if (r)
 		return r;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BYTES);
 	if (ip->family == 4)
 		r = setsockopt(fd, IPPROTO_IP, IP_RECVORIGDSTADDR, &one, sizeof(one));
@@ -134,7 +136,7 @@ static int open_workers(const struct config *c, struct env *e, uint32_t a)
 			return 0;
 		}
 	for (uint32_t w = 0; r == 0 && w < c->system.media; w++)
-		r = open_shared(ip, &e->relay[a][w]);
+		r = open_shared(ip, (uint16_t)(c->media.port_low + w), &e->relay[a][w]);
 	return r;
 }
 
@@ -204,6 +206,18 @@ static int open_ports(const struct config *c, struct env *e)
 	return 0;
 }
 
+static const char *reason(int error)
+{
+	switch (error) {
+	case -EADDRNOTAVAIL:
+		return "needs addresses, not wildcards";
+	case -ENOTSUP:
+		return "built without it";
+	default:
+		return strerror(-error);
+	}
+}
+
 int relay_sockets_open(const struct config *c, struct env *e)
 {
 	const char *wish = getenv("TANDEM_RELAY");
@@ -213,12 +227,16 @@ int relay_sockets_open(const struct config *c, struct env *e)
 		log_error("media.addresses: at most %u addresses", MEDIA_ADDRESSES_MAX);
 		return -EINVAL;
 	}
+	if (ports_of(c) < c->system.media) {
+		log_error("media.ports: %u ports are too few for %u media workers", ports_of(c), c->system.media);
+		return -EINVAL;
+	}
 	if (!wish || strcmp(wish, "sockets") != 0) {
 		r = open_lookup(c, e);
 		if (r == 0)
 			return RELAY_SK_LOOKUP;
 		relay_sockets_close(c, e);
-		log_info("relay: no port look-up in the kernel (%s), opening a socket for every port", strerror(-r));
+		log_info("relay: no port look-up in the kernel (%s), opening a socket for every port", reason(r));
 	}
 	r = open_ports(c, e);
 	if (r) {
