@@ -18,6 +18,7 @@ struct reading {
 	struct msg *m;
 	const char *error;     /* the first one */
 	int code;
+	bool optional;         /* what is read now may be wrong */
 	uint64_t seen;         /* bit per header that may come only once */
 	int64_t content_length;
 };
@@ -46,7 +47,7 @@ struct msg_parser *msg_parser_free(struct msg_parser *p)
 
 static void fail(struct reading *r, int code, const char *error)
 {
-	if (r->code)
+	if (r->code || r->optional)
 		return;
 	r->code = code;
 	r->error = error;
@@ -75,16 +76,22 @@ static void put_number32(struct reading *r, struct span v, int32_t *ret, const c
 		*ret = number > INT32_MAX ? INT32_MAX : (int32_t)number;
 }
 
-static void put_options(struct reading *r, struct span v, struct msg_options *list)
+/* false: there are more than fit */
+static bool put_options(struct span v, struct msg_options *list)
 {
 	struct span token;
 	while (msg_next_value(&v, &token)) {
-		if (list->n == MSG_OPTIONS) {
-			fail(r, -EMSGSIZE, "Too many option tags");
-			return;
-		}
+		if (list->n == MSG_OPTIONS)
+			return false;
 		list->v[list->n++] = token;
 	}
+	return true;
+}
+
+static void put_required(struct reading *r, struct span v, struct msg_options *list)
+{
+	if (!put_options(v, list))
+		fail(r, -EMSGSIZE, "Too many option tags");
 }
 
 static void put_list(struct reading *r, struct span v, struct span *list, uint32_t max, uint32_t *n)
@@ -277,17 +284,17 @@ static void put_feature_header(struct reading *r, enum part_header id, struct sp
 	switch (id) {
 	case HEADER_SUPPORTED:
 		m->has_supported = true;
-		put_options(r, v, &m->supported);
+		put_options(v, &m->supported);
 		break;
 	case HEADER_REQUIRE:
-		put_options(r, v, &m->require);
+		put_required(r, v, &m->require);
 		break;
 	case HEADER_PROXY_REQUIRE:
-		put_options(r, v, &m->proxy_require);
+		put_required(r, v, &m->proxy_require);
 		break;
 	case HEADER_ALLOW:
 		m->has_allow = true;
-		put_options(r, v, &m->allow);
+		put_options(v, &m->allow);
 		break;
 	case HEADER_REASON:
 		if (m->reason.n == 0)
@@ -304,7 +311,8 @@ static void put_feature_header(struct reading *r, enum part_header id, struct sp
 			m->has_remote_party_id = part_address(v, &m->remote_party_id) == 0;
 		break;
 	case HEADER_DIVERSION:
-		put_list(r, v, m->diversions, MSG_DIVERSIONS, &m->n_diversions);
+		while (m->n_diversions < MSG_DIVERSIONS && msg_next_value(&v, &m->diversions[m->n_diversions]))
+			m->n_diversions++;
 		break;
 	default:
 		break;
@@ -315,9 +323,11 @@ static void put_header(struct reading *r, struct span name, struct span v)
 {
 	enum part_header id = part_header(name);
 	struct msg *m = r->m;
+	r->optional = !m->request && id > HEADER_LAST_DIALOG && id != HEADER_CONTENT_LENGTH;
 	if (part_header_is_single(id)) {
 		if (r->seen & 1ull << id) {
 			bad(r, "Header given twice");
+			r->optional = false;
 			return;
 		}
 		r->seen |= 1ull << id;
@@ -340,6 +350,7 @@ static void put_header(struct reading *r, struct span name, struct span v)
 		put_plain_header(r, id, v);
 	else
 		put_feature_header(r, id, v);
+	r->optional = false;
 }
 
 /* Makes one line of a folded value, in the arena: it is never longer than what came. */

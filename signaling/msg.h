@@ -20,9 +20,9 @@
 #define MSG_VIAS        70u
 #define MSG_ROUTES      32u
 #define MSG_CONTACTS    5u /* more are left out */
-#define MSG_OPTIONS     32u
-#define MSG_DIVERSIONS  8u
-#define MSG_IDENTITIES  2u
+#define MSG_OPTIONS     32u /* more are left out; of Require and Proxy-Require: -EMSGSIZE */
+#define MSG_DIVERSIONS  8u  /* more are left out */
+#define MSG_IDENTITIES  2u  /* more are left out */
 #define MSG_OTHERS      128u
 #define MSG_USER_BYTES  96u  /* user part, unescaped */
 #define MSG_VALUE_BYTES 2048u /* of a header value that is read as Via, address or URI */
@@ -37,10 +37,11 @@ enum msg_scheme { MSG_SCHEME_OTHER, MSG_SCHEME_SIP, MSG_SCHEME_SIPS, MSG_SCHEME_
 enum msg_transport { MSG_TRANSPORT_NONE, MSG_TRANSPORT_UDP, MSG_TRANSPORT_TCP, MSG_TRANSPORT_TLS, MSG_TRANSPORT_OTHER };
 
 /* RFC 3261 section 19.1, RFC 3966. `user` is unescaped and, for tel, the number without visual separators;
- * taken by uri_user(). Longer users are an error (-EBADMSG). */
+ * taken by uri_user(). A user that is longer than fits is no number: it stays empty and is flagged. */
 struct msg_uri {
 	enum msg_scheme scheme;
 	bool has_user;
+	bool user_too_long;
 	bool lr;
 	uint16_t port;           /* 0: not given */
 	enum msg_transport transport;
@@ -144,7 +145,8 @@ struct msg_parser *msg_parser_free(struct msg_parser *p); /* returns NULL */
  * -EBADMSG   not SIP, or malformed; *ret_error is a static text; what could be read is in *ret_msg
  * -EMSGSIZE  over a limit; the same; answer 513 (414 when `uri` is over its limit: *ret_msg.uri.n tells)
  * -EPROTONOSUPPORT  a request of another SIP version; answer 505
- * The error that came first is told. A response with any of them is to be dropped. */
+ * The error that came first is told. A response with any of them is to be dropped; so that this is rare, what is wrong in
+ * a response's optional headers is passed over, as if the header were absent. */
 int msg_parse(struct msg_parser *p, const char *data, size_t n, struct msg *ret_msg, const char **ret_error);
 
 /* a SIP, SIPS or tel URI; other schemes are read as far as the scheme. 0 or -EBADMSG */

@@ -163,26 +163,33 @@ int part_number(struct span s, uint64_t max, int64_t *ret_number)
 	return 0;
 }
 
-/* Index of the first of `a` or `b` outside quotes and, if wanted, outside <>; s.n: there is none. A quote or bracket that
- * is not closed lasts to the end. */
+/* `i`: after an opening quotation mark; index after the closing one, or the end */
+static size_t skip_quoted(struct span s, size_t i)
+{
+	while (i < s.n && s.p[i] != '"')
+		i += s.p[i] == '\\' ? 2 : 1;
+	return i < s.n ? i + 1 : s.n;
+}
+
+/* Index of the first of `a` or `b` (both of those below) outside quotes and, if wanted, outside <>; s.n: there is none. A
+ * quote or bracket that is not closed lasts to the end. */
 static size_t find_outside(struct span s, char a, char b, bool brackets)
 {
-	bool quoted = false, inside = false;
-	for (size_t i = 0; i < s.n; i++) {
+	static const bool special[256] = { ['"'] = true, ['<'] = true, [','] = true, [';'] = true, ['='] = true };
+	size_t i = 0;
+	while (i < s.n) {
 		char c = s.p[i];
-		if (quoted) {
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				quoted = false;
-		} else if (inside) {
-			inside = c != '>';
+		if (!special[(unsigned char)c]) {
+			i++;
 		} else if (c == a || c == b) {
 			return i;
 		} else if (c == '"') {
-			quoted = true;
+			i = skip_quoted(s, i + 1);
 		} else if (c == '<' && brackets) {
-			inside = true;
+			const char *close = memchr(s.p + i, '>', s.n - i);
+			i = close ? (size_t)(close - s.p) + 1 : s.n;
+		} else {
+			i++;
 		}
 	}
 	return s.n;
@@ -240,13 +247,9 @@ static int put_display(struct span text, struct span *ret_display)
 {
 	struct span d = part_trim(text);
 	if (d.n && d.p[0] == '"') {
-		struct span inner = from(d, 1);
-		size_t i = 0;
-		while (i < inner.n && inner.p[i] != '"')
-			i += inner.p[i] == '\\' ? 2 : 1;
-		if (i + 1 != inner.n)
+		if (d.n < 2 || d.p[d.n - 1] != '"' || skip_quoted((struct span){ d.p, d.n - 1 }, 1) != d.n - 1)
 			return -EBADMSG;
-		*ret_display = (struct span){ inner.p, i };
+		*ret_display = (struct span){ d.p + 1, d.n - 2 };
 		return 0;
 	}
 	if (d.n && (memchr(d.p, '"', d.n) || memchr(d.p, ',', d.n)))

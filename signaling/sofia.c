@@ -36,11 +36,12 @@ static int put_user(struct msg_uri *u, struct span raw)
 		} else if (u->scheme == MSG_SCHEME_TEL && strchr("-.()", c) && c) {
 			continue;
 		}
-		if (n == sizeof(u->user_text))
-			return -EBADMSG;
-		u->user_text[n++] = c;
+		if (n < sizeof(u->user_text))
+			u->user_text[n] = c;
+		n++;
 	}
-	u->user_n = (uint16_t)n;
+	u->user_too_long = n > sizeof(u->user_text);
+	u->user_n = u->user_too_long ? 0 : (uint16_t)n;
 	return 0;
 }
 
@@ -112,7 +113,7 @@ static int put_parts(struct span text, const char *copy, const url_t *url, struc
 			return -EBADMSG;
 	}
 	if (u->scheme == MSG_SCHEME_TEL)
-		return u->user_n ? 0 : -EBADMSG;
+		return u->user_n || u->user_too_long ? 0 : -EBADMSG;
 	if (!url->url_host)
 		return -EBADMSG;
 	u->host = carry_over(text, copy, url->url_host, url->url_host + strlen(url->url_host));
