@@ -81,7 +81,7 @@ class Endpoint:
     """Plays and records. step() sends what is due and reads what has come; call it often, or run()."""
 
     def __init__(self, ip, port, hz=425):
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((ip, port))
         self.sock.setblocking(False)
         self.hz, self.frames, self.ssrc = hz, frames(hz), random.getrandbits(32)
@@ -138,7 +138,7 @@ class Endpoint:
 
     def report(self, expect=None):
         r = {"played_hz": self.hz, "sent": self.sent, "received": self.received, "lost": self.lost, "refused": self.refused,
-             "ssrcs": len(self.ssrcs), "sources": sorted(f"{a}:{p}" for a, p in self.sources)}
+             "ssrcs": len(self.ssrcs), "sources": sorted(f"{x[0]}:{x[1]}" for x in self.sources)}
         if expect:
             r.update(judge(self.payload, expect, self.hz), expected_hz=expect)
             r["ok"] = r["heard_hz"] == expect and r["share"] > 0.8

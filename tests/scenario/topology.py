@@ -42,13 +42,14 @@ def case_passed_headers(t):
     """Headers that belong to the ends pass; those that name a host with the host replaced."""
     s = t.switch(t.config(media=True))
     caller, gw = t.caller(), t.gateway()
-    caller.call(s, "15551234", headers=[("Subject", "harmless"), ("User-to-User", "3a2b;encoding=hex"), ("Alert-Info", "<urn:alert:service:normal>"),
-                                        ("Diversion", f"<sip:15550002@{caller.host}>;reason=unconditional")])
+    a = caller.call(s, "15551234", headers=[("Subject", "harmless"), ("User-to-User", "3a2b;encoding=hex"), ("Alert-Info", "<urn:alert:service:normal>"),
+                                            ("Diversion", f"<sip:15550002@{caller.host}>;reason=unconditional")])
     b = gw.take()
     equal((b.invite.get("subject"), b.invite.get("user-to-user"), b.invite.get("alert-info")), ("harmless", "3a2b;encoding=hex", "<urn:alert:service:normal>"),
           "Subject, User-to-User, Alert-Info")
     check("15550002" in (b.invite.get("diversion") or ""), f"Diversion passes: {b.invite.get('diversion')}")
     b.fail(486)
+    a.expect(486)
 
 
 def case_failure(t):

@@ -14,7 +14,7 @@ import select
 import socket
 import time
 
-from lib.sip import Broken, Message, PHRASES, compose, sdp, token
+from lib.sip import Broken, Message, PHRASES, compose, sdp, token, url_host
 
 
 class Unexpected(AssertionError):
@@ -28,8 +28,8 @@ class Agent:
         self.name, self.ip, self.port, self.side, self.rtp = name, ip, port, side, rtp or 40000
         self.context, self.log, self.inbox, self.seen, self.repeats = context, [], [], set(), 0
         self.host, self.product = f"{name}.private.example", f"ua-of-{name}/7.3"
-        self.secrets = {ip, self.host, self.product}
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.secrets = {self.host, self.product} | ({ip} if ip != "::1" else set())   # of IPv6 there is one loopback address for all
+        self.sock = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         self.sock.bind((ip, port))
 
@@ -99,15 +99,15 @@ class Agent:
     answer = offer
 
     def via(self, branch=None):
-        return f"SIP/2.0/UDP {self.ip}:{self.port};branch={branch or self.secret('z9hG4bK' + token())};rport"
+        return f"SIP/2.0/UDP {url_host(self.ip)}:{self.port};branch={branch or self.secret('z9hG4bK' + token())};rport"
 
     def contact(self):
-        return f"<sip:{self.name}@{self.ip}:{self.port}>"
+        return f"<sip:{self.name}@{url_host(self.ip)}:{self.port}>"
 
     # -- out of dialog --
     def request(self, switch, method, user="", headers=(), drop=(), uri=None, branch=None, body="", max_forwards=70):
         """A request outside any dialog; returns it as sent."""
-        target = uri or f"sip:{user + '@' if user else ''}{switch[0]}:{switch[1]}"
+        target = uri or f"sip:{user + '@' if user else ''}{url_host(switch[0])}:{switch[1]}"
         h = [("Via", self.via(branch)), ("Max-Forwards", max_forwards),
              ("From", f'"{self.name}" <sip:{self.name}@{self.host}>;tag={self.secret(token("t"))}'),
              ("To", f"<{target}>"), ("Call-ID", self.secret(token("c")) + "@" + self.host), ("CSeq", f"1 {method}"),
@@ -124,8 +124,8 @@ class Agent:
         d.call_id = self.secret(token("c")) + "@" + self.host
         d.local_tag = self.secret(token("t"))
         d.local = f'"Alice {caller}" <sip:{caller}@{self.host}>'
-        d.remote = f"<sip:{callee}@{switch[0]}:{switch[1]}>"
-        d.target = f"sip:{callee}@{switch[0]}:{switch[1]}"
+        d.remote = f"<sip:{callee}@{url_host(switch[0])}:{switch[1]}>"
+        d.target = f"sip:{callee}@{url_host(switch[0])}:{switch[1]}"
         d.invite = d.send("INVITE", body=self.offer() if body is None else body, headers=headers, **more)
         return d
 

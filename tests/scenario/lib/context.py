@@ -1,5 +1,6 @@
-"""What a scenario is given: addresses of its own, a directory of its own, agents, softswitches, and the checks that hold for
-every scenario (no topology of one side on the other, no complaint in the log, a clean stop)."""
+"""What a scenario is given: addresses of its own (127.BLOCK.NET.x: the block is the run's, the net the case's), a directory of
+its own, agents, softswitches, and the checks that hold for every scenario: no topology of one side on the other, no complaint in
+the log, a clean stop."""
 import os
 import shutil
 import tempfile
@@ -25,9 +26,14 @@ class Context:
         self.started = time.monotonic()
 
     def ip(self, host):
-        return f"127.0.{self.net}.{host}"
+        return f"127.{self.options.block}.{self.net}.{host}"
 
     # -- the cast --
+    def agent(self, name, ip, port, side, rtp):
+        a = Agent(self, name, ip, port, side, rtp=rtp)
+        self.agents.append(a)
+        return a
+
     def caller(self, host=2, port=5070, **more):
         a = Agent(self, f"caller{host}", self.ip(host), port, "caller", rtp=41000 + 2 * host, **more)
         self.agents.append(a)

@@ -19,6 +19,10 @@ def token(prefix="z"):
     return f"{prefix}{os.getpid():x}n{next(_serial):x}q{int(time.time() * 1000) & 0xffffff:x}"
 
 
+def url_host(ip):
+    return f"[{ip}]" if ":" in ip else ip
+
+
 class Broken(Exception):
     """The softswitch sent something that is no SIP message by RFC 3261."""
 
@@ -133,8 +137,9 @@ def compose(start, headers, body="", content_type="application/sdp"):
 
 
 def sdp(ip, port, direction="sendrecv", version=1, codecs=(8, 0, 101), user="tone", extra=()):
+    family = 6 if ":" in ip else 4
     names = {8: "PCMA/8000", 0: "PCMU/8000", 18: "G729/8000", 101: "telephone-event/8000"}
-    lines = ["v=0", f"o={user} 4711 {version} IN IP4 {ip}", "s=-", f"c=IN IP4 {ip}", "t=0 0",
+    lines = ["v=0", f"o={user} 4711 {version} IN IP{family} {ip}", "s=-", f"c=IN IP{family} {ip}", "t=0 0",
              f"m=audio {port} RTP/AVP {' '.join(map(str, codecs))}"]
     lines += [f"a=rtpmap:{c} {names[c]}" for c in codecs]
     if 101 in codecs:

@@ -113,7 +113,7 @@ class Switch:
         self.address = None
         if isinstance(config, dict):
             host, _, port = config["sip"]["listen"][0].partition(":")[2].rpartition(":")
-            self.address = (host, int(port))
+            self.address = (host.strip("[]"), int(port))
             self.run_dir = config["system"]["run_dir"]
 
     def __getitem__(self, i):
