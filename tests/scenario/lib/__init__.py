@@ -3,7 +3,7 @@ from lib.agent import Agent, Dialog, Unexpected
 from lib.context import Context, Skip
 from lib.load import SIPP, Load
 from lib.sip import Broken, Message, compose, sdp, token
-from lib.switch import ROOT, SLOW, Control, Refused, Switch, program, session_pids, wait_for
+from lib.switch import BUILD, ROOT, SLOW, Control, Refused, Switch, program, session_pids, wait_for
 
 
 def equal(got, wanted, what=""):

@@ -1,6 +1,7 @@
 """sipp as caller and callee: many calls at a rate. Everything started here is ended by pid."""
 import csv
 import os
+import resource
 import shutil
 import subprocess
 import time
@@ -9,6 +10,11 @@ from lib.switch import wait_for
 
 SIPP = os.environ.get("SIPP") or shutil.which("sipp")
 FILES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "sipp")
+
+
+# sipp refuses to start when it could need more descriptors than it may have
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+MOST_CALLS = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100, 60000)
 
 
 class Sipp:
@@ -63,7 +69,7 @@ class Load:
                                             "-cp", "8901"])
         time.sleep(0.5)
         self.uac = Sipp(context, "caller", [f"{switch[0]}:{switch[1]}", "-sf", os.path.join(FILES, n[0]), "-i", context.ip(2), "-p", "5070",
-                                            "-s", callee, "-r", str(rate), "-m", str(calls), "-l", str(limit), "-d", str(int(hold * 1000)),
+                                            "-s", callee, "-r", str(rate), "-m", str(calls), "-l", str(min(limit, MOST_CALLS)), "-d", str(int(hold * 1000)),
                                             "-timeout", str(timeout), "-cp", "8902"])
         self.timeout = timeout
 
