@@ -318,7 +318,9 @@ void call_cancel(struct sig *g, const struct event *ev)
 {
 	uint32_t e = index_first(&g->txns, key_server(g, ev->m, METHOD_INVITE));
 	if (e == INDEX_NONE) {
-		reply_now(g, ev, done_find(g, key_server(g, ev->m, METHOD_INVITE), ev->now) ? 200 : 481);
+		bool over = done_find(g, key_server(g, ev->m, METHOD_INVITE), ev->now) != NULL;
+		if (over || g->c->param[P_SS_REPLY_UNAUTHORIZED] || (g->routes && routes_known_source(g->routes, g->c, &ev->source)))
+			reply_now(g, ev, over ? 200 : 481);
 		return;
 	}
 	reply_now(g, ev, 200);
