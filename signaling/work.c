@@ -335,7 +335,8 @@ const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct sp
 	fill->listen = listen;
 	fill->n = (uint16_t)message.n;
 	fill->kind = kind;
-	memcpy(fill->message, message.p, message.n);
+	if (message.n)
+		memcpy(fill->message, message.p, message.n);
 	commit_release_u64(&d->key, key ? key : 1);
 	index_add(&g->dones, entry, d->key);
 	return d->message;
