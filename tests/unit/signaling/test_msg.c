@@ -35,8 +35,8 @@ static bool is(struct span a, const char *text)
 }
 #define expect_is(a, text) cr_expect(is((a), (text)), "%s: \"%.*s\" is not \"%s\"", #a, (int)(a).n, (a).p, (text))
 
-#define DIALOG                                                                                    \
-	"From: <sip:alice@192.0.2.1>;tag=a1\r\nTo: <sip:bob@192.0.2.2>\r\nCall-ID: id1@192.0.2.1\r\n" \
+#define DIALOG                                                                                                         \
+	"From: <sip:alice@192.0.2.1>;tag=a1\r\nTo: <sip:bob@192.0.2.2>\r\nCall-ID: id1@192.0.2.1\r\n"                  \
 	"CSeq: 1 INVITE\r\n"
 #define VIA  "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKa;rport\r\n"
 #define LINE "INVITE sip:bob@192.0.2.2 SIP/2.0\r\n"
@@ -51,20 +51,28 @@ static int parse_with(const char *headers)
 Test(msg, usual_invite)
 {
 	cr_assert_eq(parse("INVITE sip:88017%31@192.0.2.10:5070;user=phone;transport=tcp SIP/2.0\r\n"
-			   "Via: SIP/2.0/UDP 192.0.2.1:5061;branch=z9hG4bK1;rport;received=192.0.2.9, SIP/2.0/TCP a.example;branch=z9hG4bK2\r\n"
+			   "Via: SIP/2.0/UDP 192.0.2.1:5061;branch=z9hG4bK1;rport;received=192.0.2.9, SIP/2.0/TCP "
+			   "a.example;branch=z9hG4bK2\r\n"
 			   "v: SIP/2.0/UDP [2001:db8::1];branch=z9hG4bK3\r\n"
-			   "Max-Forwards: 69\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr>\r\nRecord-Route: <sip:p3;lr>\r\nRoute: <sip:us;lr>\r\n"
+			   "Max-Forwards: 69\r\nRecord-Route: <sip:p1;lr>, <sip:p2;lr>\r\nRecord-Route: "
+			   "<sip:p3;lr>\r\nRoute: <sip:us;lr>\r\n"
 			   "m: \"Alice, \\\"A\\\"\" <sip:alice@192.0.2.1:5062;ob>;expires=60, <sip:second@x>\r\n"
-			   "t: Bob B. <sip:bob@192.0.2.10>\r\nf: \"Alice\" <sip:+1212@192.0.2.1;user=phone>;x=\"a;tag=no\";tag=a1\r\n"
-			   "i: id1@192.0.2.1\r\nCSeq: 42 INVITE\r\nAllow: INVITE, ACK\r\nAllow: BYE\r\nk: timer,100rel\r\nRequire: x\r\n"
-			   "Session-Expires: 1800;refresher=uas\r\nMin-SE: 90;a\r\nP-Asserted-Identity: <sip:a@b>, <tel:+1-2(3)4.5>\r\n"
-			   "Remote-Party-ID: \"R\" <sip:r@x>;privacy=off\r\nPrivacy: id;critical\r\nReason: Q.850;cause=16, SIP;cause=200\r\n"
-			   "Diversion: <sip:d1@x>;reason=no-answer\r\nDiversion: <sip:d2@x>\r\nExpires: 120\r\nUser-Agent: thing\r\ns: hello\r\n"
+			   "t: Bob B. <sip:bob@192.0.2.10>\r\nf: \"Alice\" "
+			   "<sip:+1212@192.0.2.1;user=phone>;x=\"a;tag=no\";tag=a1\r\n"
+			   "i: id1@192.0.2.1\r\nCSeq: 42 INVITE\r\nAllow: INVITE, ACK\r\nAllow: BYE\r\nk: "
+			   "timer,100rel\r\nRequire: x\r\n"
+			   "Session-Expires: 1800;refresher=uas\r\nMin-SE: 90;a\r\nP-Asserted-Identity: <sip:a@b>, "
+			   "<tel:+1-2(3)4.5>\r\n"
+			   "Remote-Party-ID: \"R\" <sip:r@x>;privacy=off\r\nPrivacy: id;critical\r\nReason: "
+			   "Q.850;cause=16, SIP;cause=200\r\n"
+			   "Diversion: <sip:d1@x>;reason=no-answer\r\nDiversion: <sip:d2@x>\r\nExpires: "
+			   "120\r\nUser-Agent: thing\r\ns: hello\r\n"
 			   "c: Application/SDP ; charset=x\r\nl: 4\r\n\r\nbodyrest"),
 		0, "%s", error);
 	cr_expect(m.request && m.answerable && m.method == METHOD_INVITE && m.status == 0);
 	expect_is(m.uri, "sip:88017%31@192.0.2.10:5070;user=phone;transport=tcp");
-	cr_expect(m.ruri.scheme == MSG_SCHEME_SIP && m.ruri.has_user && m.ruri.port == 5070 && m.ruri.transport == MSG_TRANSPORT_TCP);
+	cr_expect(m.ruri.scheme == MSG_SCHEME_SIP && m.ruri.has_user && m.ruri.port == 5070 &&
+		  m.ruri.transport == MSG_TRANSPORT_TCP);
 	expect_is(uri_user(&m.ruri), "880171");
 	expect_is(m.ruri.user_raw, "88017%31");
 	expect_is(m.ruri.host, "192.0.2.10");
@@ -92,7 +100,8 @@ Test(msg, usual_invite)
 	expect_is(m.call_id, "id1@192.0.2.1");
 	expect_is(m.cseq_value, "42 INVITE");
 	cr_expect(m.has_allow && m.allow.n == 3 && msg_has_option(&m.allow, SPAN("BYE")));
-	cr_expect(m.has_supported && msg_has_option(&m.supported, SPAN("100REL")) && !msg_has_option(&m.supported, SPAN("100re")));
+	cr_expect(m.has_supported && msg_has_option(&m.supported, SPAN("100REL")) &&
+		  !msg_has_option(&m.supported, SPAN("100re")));
 	cr_expect(m.require.n == 1 && m.proxy_require.n == 0);
 	cr_expect(m.session_expires == 1800 && m.refresher == MSG_REFRESHER_UAS && m.min_se == 90);
 	cr_assert_eq(m.n_identities, 2);
@@ -114,21 +123,26 @@ Test(msg, usual_invite)
 Test(msg, absent_values)
 {
 	cr_assert_eq(parse_with(""), 0, "%s", error);
-	cr_expect(m.max_forwards == -1 && m.expires == -1 && m.session_expires == -1 && m.min_se == -1 && m.retry_after == -1);
+	cr_expect(m.max_forwards == -1 && m.expires == -1 && m.session_expires == -1 && m.min_se == -1 &&
+		  m.retry_after == -1);
 	cr_expect(m.rseq == -1 && m.rack_rseq == -1 && m.rack_cseq == -1 && m.rack_method == METHOD_NONE);
 	cr_expect(!m.n_contacts && !m.n_others && !m.content_type.n && !m.reason.n && !m.privacy.n && !m.body.n);
-	cr_expect(!m.has_allow && !m.has_supported && !m.has_remote_party_id && !m.supported.n && m.refresher == MSG_REFRESHER_NONE);
+	cr_expect(!m.has_allow && !m.has_supported && !m.has_remote_party_id && !m.supported.n &&
+		  m.refresher == MSG_REFRESHER_NONE);
 }
 
 Test(msg, response)
 {
-	cr_assert_eq(parse("SIP/2.0 183 Session  Progress\r\n" VIA DIALOG "RSeq: 7\r\nRetry-After: 18 (busy);duration=3\r\n\r\nall of it"), 0);
+	cr_assert_eq(parse("SIP/2.0 183 Session  Progress\r\n" VIA DIALOG
+			   "RSeq: 7\r\nRetry-After: 18 (busy);duration=3\r\n\r\nall of it"),
+		0);
 	cr_expect(!m.request && m.status == 183 && m.method == METHOD_INVITE && m.rseq == 7 && m.retry_after == 18);
 	expect_is(m.status_reason, "Session  Progress");
 	expect_is(m.body, "all of it");
 	cr_assert_eq(parse("SIP/2.0 100 \r\n" VIA DIALOG "\r\n"), 0, "no reason phrase");
 	cr_expect_eq(parse("SIP/2.0 100\r\n" VIA DIALOG "\r\n"), 0);
-	static const char *const wrong[] = { "SIP/2.0 4294967301 x", "SIP/2.0 99 x", "SIP/2.0 700 x", "SIP/2.0 2x0 x", "SIP/2.0 ", "SIP/3.0 200 x", "SIP/2.0" };
+	static const char *const wrong[] = { "SIP/2.0 4294967301 x", "SIP/2.0 99 x", "SIP/2.0 700 x", "SIP/2.0 2x0 x",
+		"SIP/2.0 ", "SIP/3.0 200 x", "SIP/2.0" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		char text[1024];
 		snprintf(text, sizeof(text), "%s\r\n%s%s\r\n", wrong[i], VIA, DIALOG);
@@ -139,7 +153,10 @@ Test(msg, response)
 /* A response that is dropped costs a call: what does not matter in it may be wrong. */
 Test(msg, response_with_wrong_optional_headers)
 {
-	cr_assert_eq(parse("SIP/2.0 503 Busy\r\n" VIA DIALOG "Retry-After: Fri, 1 Jan\r\nExpires: x\r\nExpires: 2\r\nMin-SE: -\r\nMax-Forwards: 999\r\n\r\n"), 0);
+	cr_assert_eq(
+		parse("SIP/2.0 503 Busy\r\n" VIA DIALOG
+		      "Retry-After: Fri, 1 Jan\r\nExpires: x\r\nExpires: 2\r\nMin-SE: -\r\nMax-Forwards: 999\r\n\r\n"),
+		0);
 	cr_expect(m.retry_after == -1 && m.expires == -1 && m.min_se == -1 && m.max_forwards == -1);
 	cr_expect_eq(parse("SIP/2.0 503 Busy\r\n" VIA DIALOG "Content-Length: x\r\n\r\n"), -EBADMSG);
 	cr_expect_eq(parse("SIP/2.0 503 Busy\r\n" VIA DIALOG "Expires: x\r\nTo: <sip:twice@x>\r\n\r\n"), -EBADMSG);
@@ -163,14 +180,20 @@ Test(msg, keep_alives)
 /* RFC 4475 section 3.1.1.1 */
 Test(msg, tortuous)
 {
-	cr_assert_eq(parse("INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
-			   "TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
-			   "from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n"
-			   "MaX-fOrWaRdS: 0068\r\nCall-ID: wsinv.ndaksdj@192.0.2.1\r\nContent-Length   : 2\r\ncseq: 0009\r\n  INVITE\r\n"
-			   "Via  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   newfangled value\r\n continued newfangled value\r\n"
-			   "UnknownHeaderWithUnusualValue: ;;,,;;,;\r\nContent-Type: application/sdp\r\nRoute:\r\n <sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
-			   "v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /    2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\n"
-			   "m:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n  secondparam ; q = 0.33\r\n\r\nv=0\r\n"),
+	cr_assert_eq(
+		parse("INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0\r\n"
+		      "TO :\r\n sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n\r\n"
+		      "from   : \"J Rosenberg \\\\\\\"\"       <sip:jdrosen@example.com>\r\n  ;\r\n  tag = 98asjd8\r\n"
+		      "MaX-fOrWaRdS: 0068\r\nCall-ID: wsinv.ndaksdj@192.0.2.1\r\nContent-Length   : 2\r\ncseq: "
+		      "0009\r\n  INVITE\r\n"
+		      "Via  : SIP  /   2.0\r\n /UDP\r\n    192.0.2.2;branch=390skdjuw\r\ns :\r\nNewFangledHeader:   "
+		      "newfangled value\r\n continued newfangled value\r\n"
+		      "UnknownHeaderWithUnusualValue: ;;,,;;,;\r\nContent-Type: application/sdp\r\nRoute:\r\n "
+		      "<sip:services.example.com;lr;unknownwith=value;unknown-no-value>\r\n"
+		      "v:  SIP  / 2.0  / TCP     spindle.example.com   ;\r\n  branch  =   z9hG4bK9ikj8  ,\r\n SIP  /   "
+		      " 2.0   / UDP  192.168.255.111   ; branch=\r\n z9hG4bK30239\r\n"
+		      "m:\"Quoted string \\\"\\\"\" <sip:jdrosen@example.com> ; newparam =\r\n      newvalue ;\r\n  "
+		      "secondparam ; q = 0.33\r\n\r\nv=0\r\n"),
 		0, "%s", error);
 	cr_expect(m.max_forwards == 68 && m.cseq == 9 && m.n_vias == 3 && m.n_routes == 1 && m.n_contacts == 1);
 	expect_is(m.to.tag, "1918181833n");
@@ -201,7 +224,8 @@ Test(msg, uris)
 		{ "SIP:b:5060", 0, MSG_SCHEME_SIP, "", "b", 5060 },
 		{ "sips:a:secret@b.c;x", 0, MSG_SCHEME_SIPS, "a", "b.c", 0 },
 		{ "sip:user;par=u%40example.net@example.com", 0, MSG_SCHEME_SIP, "user", "example.com", 0 },
-		{ "sip:sips%3Auser%40example.com@example.net", 0, MSG_SCHEME_SIP, "sips:user@example.com", "example.net", 0 },
+		{ "sip:sips%3Auser%40example.com@example.net", 0, MSG_SCHEME_SIP, "sips:user@example.com",
+			"example.net", 0 },
 		{ "sip:%75se%72@b", 0, MSG_SCHEME_SIP, "user", "b", 0 },
 		{ "sip:%Z%45@b", -EBADMSG, MSG_SCHEME_SIP, "", "", 0 },
 		{ "sip:a%4@b", -EBADMSG, MSG_SCHEME_SIP, "", "", 0 },
@@ -282,7 +306,8 @@ Test(msg, addresses)
 	expect_is(a.tag, "3");
 	cr_assert_eq(address_parse(SPAN("*"), &a), 0);
 	cr_expect(a.star);
-	static const char *const wrong[] = { "", "<sip:a@b", "\"x <sip:a@b>", "\"x\" y <sip:a@b>", "a\"b <sip:a@b>", "Bell, A <sip:a@b>", "<sip:a@b> x", "sip:a@b?c=d", "sip:a@b,c" };
+	static const char *const wrong[] = { "", "<sip:a@b", "\"x <sip:a@b>", "\"x\" y <sip:a@b>", "a\"b <sip:a@b>",
+		"Bell, A <sip:a@b>", "<sip:a@b> x", "sip:a@b?c=d", "sip:a@b,c" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		cr_expect_eq(address_parse(span_of(wrong[i]), &a), -EBADMSG, "%s", wrong[i]);
 }
@@ -359,7 +384,8 @@ Test(msg, malformed_as_a_whole)
 		{ "INVITE sip:a@b; lr SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed Request-URI", true },
 		{ "INVITE  sip:a@b SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed Request-URI", true },
 		{ "INVITE sip:a@b  SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed Request-URI", true },
-		{ "INVITE sip:a@b?Route=%3Csip:c%3E SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed Request-URI", true },
+		{ "INVITE sip:a@b?Route=%3Csip:c%3E SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed Request-URI",
+			true },
 		{ "INVITE sip:a@b SIP/2.0  \r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed request line", true },
 		{ "INVITE sip:a@b\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed request line", true },
 		{ "INVITE\r\n" VIA TO FROM ID CSEQ "\r\n", "Malformed request line", true },
@@ -374,7 +400,9 @@ Test(msg, malformed_as_a_whole)
 		cr_expect(!c->error || strcmp(error, c->error) == 0, "%s: %s", c->text, error);
 		cr_expect(!c->error || m.answerable == c->answerable, "%s", c->text);
 	}
-	cr_expect_eq(parse_bytes(LINE VIA TO FROM ID CSEQ "X: a\0b\r\n\r\n", sizeof(LINE VIA TO FROM ID CSEQ "X: a\0b\r\n\r\n") - 1), -EBADMSG);
+	cr_expect_eq(parse_bytes(LINE VIA TO FROM ID CSEQ "X: a\0b\r\n\r\n",
+			     sizeof(LINE VIA TO FROM ID CSEQ "X: a\0b\r\n\r\n") - 1),
+		-EBADMSG);
 	cr_expect_eq(parse("INVITE sip:a@b SIP/7.0\r\n" VIA TO FROM ID CSEQ "\r\n"), -EPROTONOSUPPORT);
 	cr_expect(m.answerable);
 }
@@ -383,11 +411,16 @@ Test(msg, malformed_as_a_whole)
 Test(msg, unusual)
 {
 	static const char *const texts[] = {
-		"!interesting-Method0123456789_*+`.%indeed'~ sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\r\n" VIA TO FROM ID
+		"!interesting-Method0123456789_*+`.%indeed'~ "
+		"sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/"
+		";;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com SIP/2.0\r\n" VIA TO FROM ID
 		"CSeq: 139122385 !interesting-Method0123456789_*+`.%indeed'~\r\n\r\n",
-		"OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\r\n" VIA TO FROM ID "CSeq: 3 OPTIONS\r\n\r\n",
-		"INVITE sip:user@example.com SIP/2.0\nVia: SIP/2.0/UDP 192.31.13.4\nTo: <sip:a@b>\nFrom: sip:c@d\nCall-ID: x\nCSeq: 1 INVITE\n\n",
-		"OPTIONS sip:user@example.com SIP/2.0\r\nVia: SIP/2.0/UNKNOWN t5.example.com;branch=z9hG4bKkdjuw\r\n" TO FROM ID "CSeq: 60 OPTIONS\r\n\r\n",
+		"OPTIONS nobodyKnowsThisScheme:totallyopaquecontent SIP/2.0\r\n" VIA TO FROM ID
+		"CSeq: 3 OPTIONS\r\n\r\n",
+		"INVITE sip:user@example.com SIP/2.0\nVia: SIP/2.0/UDP 192.31.13.4\nTo: <sip:a@b>\nFrom: "
+		"sip:c@d\nCall-ID: x\nCSeq: 1 INVITE\n\n",
+		"OPTIONS sip:user@example.com SIP/2.0\r\nVia: SIP/2.0/UNKNOWN t5.example.com;branch=z9hG4bKkdjuw\r\n" TO
+			FROM ID "CSeq: 60 OPTIONS\r\n\r\n",
 		"REGISTER sip:a SIP/2.0\r\n" VIA TO FROM ID "CSeq: 8 REGISTER\r\nContact: *\r\nMax-Forwards: 0\r\n\r\n",
 		"INVITE sip:null-%00-null@example.com SIP/2.0\r\n" VIA TO FROM ID CSEQ "\r\n",
 		LINE VIA TO FROM ID CSEQ,
@@ -399,7 +432,9 @@ Test(msg, unusual)
 /* RFC 4475 section 3.1.1.11: what follows the message in its datagram is not looked at */
 Test(msg, two_in_one_datagram)
 {
-	cr_assert_eq(parse("REGISTER sip:a SIP/2.0\r\n" VIA TO FROM ID "CSeq: 8 REGISTER\r\nContent-Length: 0\r\n\r\n" LINE VIA), 0);
+	cr_assert_eq(parse("REGISTER sip:a SIP/2.0\r\n" VIA TO FROM ID
+			   "CSeq: 8 REGISTER\r\nContent-Length: 0\r\n\r\n" LINE VIA),
+		0);
 	cr_expect(m.method == METHOD_REGISTER && m.n_vias == 1 && m.body.n == 0);
 }
 
@@ -430,8 +465,10 @@ Test(msg, limits)
 
 Test(msg, too_many_values)
 {
-	static const char *const lines[] = { "Via: SIP/2.0/UDP a\r\n", "Route: <sip:a>\r\n", "Record-Route: <sip:a>\r\n", "Require: a\r\n", "Proxy-Require: a\r\n" };
-	static const char *const cut[] = { "Supported: a\r\n", "Allow: a\r\n", "Diversion: <sip:a>\r\n", "P-Asserted-Identity: <sip:a>\r\n" };
+	static const char *const lines[] = { "Via: SIP/2.0/UDP a\r\n", "Route: <sip:a>\r\n",
+		"Record-Route: <sip:a>\r\n", "Require: a\r\n", "Proxy-Require: a\r\n" };
+	static const char *const cut[] = { "Supported: a\r\n", "Allow: a\r\n", "Diversion: <sip:a>\r\n",
+		"P-Asserted-Identity: <sip:a>\r\n" };
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char text[8192] = "";
 		for (int k = 0; k < 71; k++)
@@ -445,7 +482,8 @@ Test(msg, too_many_values)
 			strcat(text, cut[i]);
 		cr_expect_eq(parse_with(text), 0, "%s", cut[i]);
 	}
-	cr_expect_eq(parse_with("m: <sip:a>,<sip:b>,<sip:c>,<sip:d>,<sip:e>,<sip:f>\r\n"), 0, "further contacts are left out");
+	cr_expect_eq(parse_with("m: <sip:a>,<sip:b>,<sip:c>,<sip:d>,<sip:e>,<sip:f>\r\n"), 0,
+		"further contacts are left out");
 	cr_expect_eq(m.n_contacts, MSG_CONTACTS);
 }
 
@@ -460,12 +498,15 @@ static double cpu_us(void)
  * cost would be (hundreds of milliseconds). */
 Test(msg, time_is_bounded)
 {
-	static const char *const repeated[] = { "X:\r\n", "Via: SIP/2.0/UDP a\r\n", "a", ",", ";", ";a", "<", "\"", "\\", ",a", " \r\n ", "\r\n a", "Contact: <sip:a>,\r\n", "%41", "X:;=\"\\\"\r\n" };
-	static const char *const starts[] = { "", "Via: SIP/2.0/UDP a", "Contact: ", "From: ", "Allow: a", "X: ", "Via: SIP/2.0/UDP a;b=\"" };
+	static const char *const repeated[] = { "X:\r\n", "Via: SIP/2.0/UDP a\r\n", "a", ",", ";", ";a", "<", "\"",
+		"\\", ",a", " \r\n ", "\r\n a", "Contact: <sip:a>,\r\n", "%41", "X:;=\"\\\"\r\n" };
+	static const char *const starts[] = { "", "Via: SIP/2.0/UDP a", "Contact: ", "From: ", "Allow: a",
+		"X: ", "Via: SIP/2.0/UDP a;b=\"" };
 	static char text[65535];
 	for (size_t s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
 		for (size_t i = 0; i < sizeof(repeated) / sizeof(repeated[0]); i++) {
-			size_t n = (size_t)snprintf(text, sizeof(text), "%s%s", LINE, starts[s]), step = strlen(repeated[i]);
+			size_t n = (size_t)snprintf(text, sizeof(text), "%s%s", LINE, starts[s]),
+			       step = strlen(repeated[i]);
 			while (n + step <= sizeof(text)) {
 				memcpy(text + n, repeated[i], step);
 				n += step;

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <time.h>
 
 #define HEAD "v=0\r\no=alice 2890844526 2890844527 IN IP4 192.0.2.1\r\ns=A call\r\n"
 #define CALL HEAD "c=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -50,8 +51,9 @@ static void expect_written(const char *text)
 
 Test(sdp, reads_a_usual_offer)
 {
-	cr_assert_eq(read_text(CALL "m=audio 6000 RTP/AVP 8 0 96 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:96 opus/48000/2\r\n"
-				    "a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendonly\r\n"),
+	cr_assert_eq(
+		read_text(CALL "m=audio 6000 RTP/AVP 8 0 96 101\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:96 opus/48000/2\r\n"
+			       "a=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\na=sendonly\r\n"),
 		0);
 	cr_expect(is(s.origin_user, "alice") && is(s.origin_id, "2890844526") && is(s.origin_version, "2890844527"));
 	cr_expect(is(s.origin_address, "192.0.2.1") && is(s.session_name, "A call"));
@@ -71,7 +73,10 @@ Test(sdp, reads_a_usual_offer)
 
 Test(sdp, line_ends_and_defaults)
 {
-	cr_assert_eq(read_text("v=0\no=- 1 1 IN IP6 2001:db8::1\ns=-\nc=IN IP6 2001:db8::1\na=inactive\nm=audio 0 RTP/AVP 18"), 0);
+	cr_assert_eq(
+		read_text(
+			"v=0\no=- 1 1 IN IP6 2001:db8::1\ns=-\nc=IN IP6 2001:db8::1\na=inactive\nm=audio 0 RTP/AVP 18"),
+		0);
 	cr_expect(s.media[0].direction == SDP_INACTIVE && s.media[0].port == 0 && s.media[0].rtcp.port == 0);
 	cr_expect(is(sdp_codec(&s), ""), "a refused line has no codec");
 	cr_expect(!sdp_on_hold(&s));
@@ -79,13 +84,16 @@ Test(sdp, line_ends_and_defaults)
 
 Test(sdp, media_level_overrides)
 {
-	cr_assert_eq(read_text(CALL "a=sendonly\r\nm=audio 6000/2 RTP/SAVP 0\r\nc=IN IP4 192.0.2.9/127\r\na=rtcp:53020\r\n"
-				    "a=sendrecv\r\nm=video 7000 RTP/AVPF 31\r\na=rtcp:7777 IN IP4 192.0.2.7\r\na=rtcp-mux\r\n"
-				    "a=candidate:1 1 UDP 1 10.0.0.1 9 typ host\r\nm=image 8000 udptl t38\r\nm=application 9 DTLS/SCTP 5000\r\n"),
+	cr_assert_eq(read_text(CALL
+			     "a=sendonly\r\nm=audio 6000/2 RTP/SAVP 0\r\nc=IN IP4 192.0.2.9/127\r\na=rtcp:53020\r\n"
+			     "a=sendrecv\r\nm=video 7000 RTP/AVPF 31\r\na=rtcp:7777 IN IP4 192.0.2.7\r\na=rtcp-mux\r\n"
+			     "a=candidate:1 1 UDP 1 10.0.0.1 9 typ host\r\nm=image 8000 udptl t38\r\nm=application 9 "
+			     "DTLS/SCTP 5000\r\n"),
 		0);
 	cr_assert_eq(s.n_media, 4);
 	cr_expect(has_addr(&s.media[0].address, "192.0.2.9:6000") && has_addr(&s.media[0].rtcp, "192.0.2.9:53020"));
-	cr_expect(s.media[0].port_count == 2 && s.media[0].transport == SDP_PROTO_SRTP && s.media[0].direction == SDP_SENDRECV);
+	cr_expect(s.media[0].port_count == 2 && s.media[0].transport == SDP_PROTO_SRTP &&
+		  s.media[0].direction == SDP_SENDRECV);
 	cr_expect(has_addr(&s.media[1].rtcp, "192.0.2.7:7777") && s.media[1].rtcp_mux && s.media[1].ice);
 	cr_expect(s.media[1].kind == SDP_KIND_VIDEO && s.media[1].direction == SDP_SENDONLY);
 	cr_expect(s.media[2].kind == SDP_KIND_IMAGE && s.media[2].transport == SDP_PROTO_UDPTL && !s.media[2].ice);
@@ -95,7 +103,8 @@ Test(sdp, media_level_overrides)
 Test(sdp, names_have_no_address)
 {
 	cr_assert_eq(read_text(HEAD "c=IN IP4 host.example.com\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n"), 0);
-	cr_expect(s.has_connection && s.connection.family == 0 && s.media[0].address.family == 0 && s.media[0].address.port == 6000);
+	cr_expect(s.has_connection && s.connection.family == 0 && s.media[0].address.family == 0 &&
+		  s.media[0].address.port == 6000);
 }
 
 Test(sdp, hold)
@@ -175,16 +184,22 @@ Test(sdp, more_formats_and_maps_than_are_listed)
 	struct sdp_rewrite r = relayed("198.51.100.1");
 	r.port[0] = 20000;
 	cr_assert_eq(write_text(&r), 0);
-	cr_expect(memmem(written.p, written.n, " 98 99\r\n", 8) && memmem(written.p, written.n, "a=rtpmap:99 X99/8000\r\n", 22), "all pass");
+	cr_expect(memmem(written.p, written.n, " 98 99\r\n", 8) &&
+			  memmem(written.p, written.n, "a=rtpmap:99 X99/8000\r\n", 22),
+		"all pass");
 }
 
 Test(sdp, writes_for_a_relay)
 {
-	cr_assert_eq(read_text(CALL "b=AS:64\r\na=group:BUNDLE 1 2\r\na=ice-lite\r\na=tool:x\r\nm=audio 6000 RTP/AVP 8 101\r\nc=IN IP4 192.0.2.5\r\n"
-				    "a=rtcp:6001 IN IP4 192.0.2.5\r\na=rtcp-fb:* nack\r\na=candidate:1 1 UDP 1 10.0.0.1 9 typ host\r\n"
-				    "a=ice-ufrag:x\r\na=ice-pwd:y\r\na=remote-candidates:1 10.0.0.2 3\r\na=end-of-candidates\r\n"
-				    "a=source-filter: incl IN IP4 * 192.0.2.5\r\na=fmtp:101 0-15\r\nm=video 7000 RTP/AVP 31\r\n"
-				    "m=image 0 udptl t38\r\n\r\n"),
+	cr_assert_eq(
+		read_text(CALL
+			"b=AS:64\r\na=group:BUNDLE 1 2\r\na=ice-lite\r\na=tool:x\r\nm=audio 6000 RTP/AVP 8 101\r\nc=IN "
+			"IP4 192.0.2.5\r\n"
+			"a=rtcp:6001 IN IP4 192.0.2.5\r\na=rtcp-fb:* nack\r\na=candidate:1 1 UDP 1 10.0.0.1 9 typ "
+			"host\r\n"
+			"a=ice-ufrag:x\r\na=ice-pwd:y\r\na=remote-candidates:1 10.0.0.2 3\r\na=end-of-candidates\r\n"
+			"a=source-filter: incl IN IP4 * 192.0.2.5\r\na=fmtp:101 0-15\r\nm=video 7000 RTP/AVP 31\r\n"
+			"m=image 0 udptl t38\r\n\r\n"),
 		0);
 	struct sdp_rewrite r = relayed("198.51.100.1");
 	r.port[0] = 20000;
@@ -192,7 +207,8 @@ Test(sdp, writes_for_a_relay)
 	r.port[2] = 20010;
 	r.rtcp_port[2] = 20011;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nb=AS:64\r\na=tool:x\r\n"
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 "
+		       "0\r\nb=AS:64\r\na=tool:x\r\n"
 		       "m=audio 20000 RTP/AVP 8 101\r\nc=IN IP4 198.51.100.1\r\na=rtcp-fb:* nack\r\na=fmtp:101 0-15\r\n"
 		       "a=rtcp:20005 IN IP4 198.51.100.1\r\nm=video 0 RTP/AVP 31\r\nm=image 0 udptl t38\r\n");
 	cr_expect_null(memmem(written.p, written.n, "192.0.2.", 8));
@@ -206,7 +222,8 @@ Test(sdp, writes_another_family_and_user)
 	r.origin_user = SPAN("sw1");
 	r.port[0] = 20000;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=sw1 77 3 IN IP6 2001:db8::5\r\ns=A call\r\nc=IN IP6 2001:db8::5\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\n");
+	expect_written("v=0\r\no=sw1 77 3 IN IP6 2001:db8::5\r\ns=A call\r\nc=IN IP6 2001:db8::5\r\nt=0 0\r\nm=audio "
+		       "20000 RTP/AVP 8\r\n");
 }
 
 Test(sdp, hold_address_stays)
@@ -215,17 +232,21 @@ Test(sdp, hold_address_stays)
 	struct sdp_rewrite r = relayed("198.51.100.1");
 	r.port[0] = 20000;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n");
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio "
+		       "20000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n");
 }
 
 Test(sdp, connection_is_added_where_there_is_none)
 {
-	cr_assert_eq(read_text(HEAD "t=0 0\r\nm=audio 6000 RTP/AVP 8\r\nm=video 7000 RTP/AVP 31\r\nc=IN IP4 192.0.2.3\r\n"), 0);
+	cr_assert_eq(
+		read_text(HEAD "t=0 0\r\nm=audio 6000 RTP/AVP 8\r\nm=video 7000 RTP/AVP 31\r\nc=IN IP4 192.0.2.3\r\n"),
+		0);
 	struct sdp_rewrite r = relayed("198.51.100.1");
 	r.port[0] = 20000;
 	r.port[1] = 20002;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\nc=IN IP4 198.51.100.1\r\n"
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\nc=IN "
+		       "IP4 198.51.100.1\r\n"
 		       "m=video 20002 RTP/AVP 31\r\nc=IN IP4 198.51.100.1\r\n");
 }
 
@@ -257,5 +278,28 @@ Test(sdp, too_small_a_buffer)
 		struct out o = out_init(buf, cap);
 		cr_expect_eq(sdp_write(&s, &r, &o), -EMSGSIZE);
 		cr_expect_leq(o.n, cap);
+	}
+}
+
+/* No 64 KB may cost much more than any other. */
+Test(sdp, time_is_bounded)
+{
+	static const char *const repeated[] = { "\n", "\r\n", "a=\n", "x=y\n", "m=audio 1 x 1 2 3\n",
+		"c=IN IP4 1.1.1.1\n", " 1", "a=rtpmap:8 X/8\n", "/", "=" };
+	static const char *const starts[] = { "", CALL, CALL "m=audio 6000 RTP/AVP", CALL "m=audio 6000 RTP/AVP 0\r\n",
+		HEAD "c=IN IP4 " };
+	static char text[65535];
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]) * (sizeof(repeated) / sizeof(repeated[0])); i++) {
+		const char *start = starts[i % 5], *more = repeated[i / 5];
+		size_t n = strlen(start), step = strlen(more);
+		memcpy(text, start, n);
+		for (; n + step <= sizeof(text); n += step)
+			memcpy(text + n, more, step);
+		clock_t before = clock();
+		if (sdp_read((struct span){ text, n }, &s) == 0) {
+			struct sdp_rewrite r = relayed("198.51.100.1");
+			write_text(&r);
+		}
+		cr_expect_lt(clock() - before, CLOCKS_PER_SEC / 20, "%s then %s", start, more);
 	}
 }

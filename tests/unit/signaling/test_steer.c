@@ -217,7 +217,8 @@ Test(steer, kernel_at_the_edges)
 	for (size_t n = 1; n <= whole; n++)
 		check(&g, buf, n);
 	static const char *const odd[] = { "x", "\r\n\r\n", "\n\n\n\n\n\n\n\n\n\n", "a\nb\nd\ne\nf\ng\nh\nj\nk\ni:x\nl",
-		"INVITE sip:a SIP/2.0\r\nCall-ID \r\n\r\n", "INVITE sip:a SIP/2.0\r\nCall-ID:                       far\r\n\r\n" };
+		"INVITE sip:a SIP/2.0\r\nCall-ID \r\n\r\n",
+		"INVITE sip:a SIP/2.0\r\nCall-ID:                       far\r\n\r\n" };
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
 		check(&g, odd[i], strlen(odd[i]));
 	whole = padded(buf, 500, "a-large-one");

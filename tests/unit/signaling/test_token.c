@@ -58,7 +58,8 @@ Test(token, any_changed_character_is_noticed)
 		for (const char *c = "abcdefghijklmnopqrstuvwxyz2345671890-=.@"; *c; c++) {
 			text[i] = *c;
 			int expected = *c == was ? 0 : -EBADMSG;
-			cr_expect_eq(token_read(&key, 'x', (struct span){ text, sizeof(text) }, &t), expected, "at %zu: %c", i, *c);
+			cr_expect_eq(token_read(&key, 'x', (struct span){ text, sizeof(text) }, &t), expected,
+				"at %zu: %c", i, *c);
 		}
 		text[i] = was;
 	}
