@@ -16,10 +16,10 @@ struct msg_parser {
 struct reading {
 	struct msg_parser *p;
 	struct msg *m;
-	const char *error;     /* the first one */
+	const char *error; /* the first one */
 	int code;
-	bool optional;         /* what is read now may be wrong */
-	uint64_t seen;         /* bit per header that may come only once */
+	bool optional; /* what is read now may be wrong */
+	uint64_t seen; /* bit per header that may come only once */
 	int64_t content_length;
 };
 

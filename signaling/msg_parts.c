@@ -45,9 +45,15 @@ static const struct {
 	struct span text;
 	char compact;
 } compact_others[] = {
-	{ SPAN("Content-Encoding"), 'e' }, { SPAN("Subject"), 's' },        { SPAN("Refer-To"), 'r' },
-	{ SPAN("Referred-By"), 'b' },      { SPAN("Allow-Events"), 'u' },   { SPAN("Event"), 'o' },
-	{ SPAN("Accept-Contact"), 'a' },   { SPAN("Reject-Contact"), 'j' }, { SPAN("Request-Disposition"), 'd' },
+	{ SPAN("Content-Encoding"), 'e' },
+	{ SPAN("Subject"), 's' },
+	{ SPAN("Refer-To"), 'r' },
+	{ SPAN("Referred-By"), 'b' },
+	{ SPAN("Allow-Events"), 'u' },
+	{ SPAN("Event"), 'o' },
+	{ SPAN("Accept-Contact"), 'a' },
+	{ SPAN("Reject-Contact"), 'j' },
+	{ SPAN("Request-Disposition"), 'd' },
 	{ SPAN("Identity"), 'y' },
 };
 
@@ -88,11 +94,20 @@ static const struct {
 	struct span text;
 	enum txn_method method;
 } methods[] = {
-	{ SPAN("INVITE"), METHOD_INVITE },       { SPAN("ACK"), METHOD_ACK },         { SPAN("BYE"), METHOD_BYE },
-	{ SPAN("CANCEL"), METHOD_CANCEL },       { SPAN("OPTIONS"), METHOD_OPTIONS }, { SPAN("UPDATE"), METHOD_UPDATE },
-	{ SPAN("PRACK"), METHOD_PRACK },         { SPAN("INFO"), METHOD_INFO },       { SPAN("REFER"), METHOD_REFER },
-	{ SPAN("NOTIFY"), METHOD_NOTIFY },       { SPAN("MESSAGE"), METHOD_MESSAGE }, { SPAN("REGISTER"), METHOD_REGISTER },
-	{ SPAN("SUBSCRIBE"), METHOD_SUBSCRIBE }, { SPAN("PUBLISH"), METHOD_PUBLISH },
+	{ SPAN("INVITE"), METHOD_INVITE },
+	{ SPAN("ACK"), METHOD_ACK },
+	{ SPAN("BYE"), METHOD_BYE },
+	{ SPAN("CANCEL"), METHOD_CANCEL },
+	{ SPAN("OPTIONS"), METHOD_OPTIONS },
+	{ SPAN("UPDATE"), METHOD_UPDATE },
+	{ SPAN("PRACK"), METHOD_PRACK },
+	{ SPAN("INFO"), METHOD_INFO },
+	{ SPAN("REFER"), METHOD_REFER },
+	{ SPAN("NOTIFY"), METHOD_NOTIFY },
+	{ SPAN("MESSAGE"), METHOD_MESSAGE },
+	{ SPAN("REGISTER"), METHOD_REGISTER },
+	{ SPAN("SUBSCRIBE"), METHOD_SUBSCRIBE },
+	{ SPAN("PUBLISH"), METHOD_PUBLISH },
 };
 #define METHODS (sizeof(methods) / sizeof(methods[0]))
 

@@ -171,8 +171,10 @@ static int read_media(struct sdp *s, struct span line)
 
 static bool read_direction(struct span text, enum sdp_direction *ret_direction)
 {
-	static const struct span name[] = { [SDP_SENDRECV] = SPAN("sendrecv"), [SDP_SENDONLY] = SPAN("sendonly"),
-		[SDP_RECVONLY] = SPAN("recvonly"), [SDP_INACTIVE] = SPAN("inactive") };
+	static const struct span name[] = { [SDP_SENDRECV] = SPAN("sendrecv"),
+		[SDP_SENDONLY] = SPAN("sendonly"),
+		[SDP_RECVONLY] = SPAN("recvonly"),
+		[SDP_INACTIVE] = SPAN("inactive") };
 	for (unsigned i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
 		if (span_ieq(text, name[i])) {
 			*ret_direction = (enum sdp_direction)i;
@@ -470,10 +472,13 @@ int sdp_write(const struct sdp *s, const struct sdp_rewrite *r, struct out *o)
 /* ---- questions ---- */
 
 /* RFC 3551 tables 4 and 5 */
-static const char *const static_payload[] = { [0] = "PCMU", [3] = "GSM", [4] = "G723", [5] = "DVI4", [6] = "DVI4", [7] = "LPC",
-	[8] = "PCMA", [9] = "G722", [10] = "L16", [11] = "L16", [12] = "QCELP", [13] = "CN", [14] = "MPA", [15] = "G728",
-	[16] = "DVI4", [17] = "DVI4", [18] = "G729", [25] = "CelB", [26] = "JPEG", [28] = "nv", [31] = "H261", [32] = "MPV",
-	[33] = "MP2T", [34] = "H263" };
+/* clang-format off */
+static const char *const static_payload[] = {
+	[0] = "PCMU", [3] = "GSM", [4] = "G723", [5] = "DVI4", [6] = "DVI4", [7] = "LPC", [8] = "PCMA", [9] = "G722",
+	[10] = "L16", [11] = "L16", [12] = "QCELP", [13] = "CN", [14] = "MPA", [15] = "G728", [16] = "DVI4", [17] = "DVI4",
+	[18] = "G729", [25] = "CelB", [26] = "JPEG", [28] = "nv", [31] = "H261", [32] = "MPV", [33] = "MP2T", [34] = "H263",
+};
+/* clang-format on */
 
 struct span sdp_encoding(const struct sdp_media *m, struct span format)
 {

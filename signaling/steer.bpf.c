@@ -5,12 +5,12 @@
  * verifier's work independent of the length. Whatever is in doubt goes where the kernel would have sent it: the worker
  * that gets it hands it over. */
 #include "signaling/steer_consts.h"
-#include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include <linux/bpf.h>
 
 #define UDP_HEADER 8
-#define CHUNK      32u
-#define BUFFER     4096u /* a power of two above STEER_WINDOW: offsets are masked for the verifier */
+#define CHUNK	   32u
+#define BUFFER	   4096u /* a power of two above STEER_WINDOW: offsets are masked for the verifier */
 #define LINE_FEEDS 0x0a0a0a0a0a0a0a0aull
 #define LOW_BITS   0x0101010101010101ull
 #define HIGH_BITS  0x8080808080808080ull
@@ -66,8 +66,8 @@ static __always_inline int name_length(const unsigned char *b, __u32 i)
 	c |= 0x20;
 	if (c == 'i')
 		return at(b, i + 1) == ':' || is_blank(at(b, i + 1)) ? 1 : 0;
-	if (c != 'c' || lower(b, i + 1) != 'a' || lower(b, i + 2) != 'l' || lower(b, i + 3) != 'l' || at(b, i + 4) != '-' ||
-		lower(b, i + 5) != 'i' || lower(b, i + 6) != 'd')
+	if (c != 'c' || lower(b, i + 1) != 'a' || lower(b, i + 2) != 'l' || lower(b, i + 3) != 'l' ||
+		at(b, i + 4) != '-' || lower(b, i + 5) != 'i' || lower(b, i + 6) != 'd')
 		return 0;
 	return at(b, i + 7) == ':' || is_blank(at(b, i + 7)) ? 7 : 0;
 }
@@ -87,7 +87,7 @@ static long scan_chunk(__u32 index, void *context)
 #endif
 		x ^= LINE_FEEDS;
 		__u64 hits = (x - LOW_BITS) & ~x & HIGH_BITS; /* of a run of candidates only the lowest is certain */
-		for (int k = 0; k < 4 && hits; k++) { /* a line has two bytes at least */
+		for (int k = 0; k < 4 && hits; k++) {	      /* a line has two bytes at least */
 			__u64 lowest = hits & -hits;
 			/* the number of the byte, by multiplication: there is no instruction for it */
 			__u32 i = start + word * 8 + (__u32)(((lowest >> 7) * 0x0001020304050607ull) >> 56);

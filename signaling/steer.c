@@ -23,7 +23,9 @@ static size_t skip_blanks(struct span s, size_t i)
 /* `line`: what follows a line end. Length of the header's name; 0: another header */
 static size_t name_length(struct span line)
 {
-	size_t n = line.n >= 7 && strncasecmp(line.p, "call-id", 7) == 0 ? 7 : line.n && (line.p[0] | 0x20) == 'i' ? 1 : 0;
+	size_t n = line.n >= 7 && strncasecmp(line.p, "call-id", 7) == 0 ? 7
+		   : line.n && (line.p[0] | 0x20) == 'i'		 ? 1
+									 : 0;
 	return n && n < line.n && (line.p[n] == ':' || is_blank(line.p[n])) ? n : 0;
 }
 
@@ -45,7 +47,8 @@ static size_t find_header(struct span s)
 	return 0;
 }
 
-uint32_t steer_worker(const char *datagram, size_t n, const uint8_t *partition, const char *instance, uint32_t n_workers)
+uint32_t steer_worker(
+	const char *datagram, size_t n, const uint8_t *partition, const char *instance, uint32_t n_workers)
 {
 	struct span s = { datagram, n < STEER_WINDOW ? n : STEER_WINDOW };
 	size_t i = find_header(s), end;

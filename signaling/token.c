@@ -58,9 +58,9 @@ static uint64_t mac_of(const struct hash_key *key, char purpose, const uint8_t *
 
 static void make(const struct hash_key *key, char purpose, const struct token *t, uint32_t number, char *out)
 {
-	uint8_t b[TOKEN_BYTES] = { t->worker, t->aux, (uint8_t)(t->slot >> 16), (uint8_t)(t->slot >> 8), (uint8_t)t->slot,
-		(uint8_t)(t->generation >> 24), (uint8_t)(t->generation >> 16), (uint8_t)(t->generation >> 8),
-		(uint8_t)t->generation };
+	uint8_t b[TOKEN_BYTES] = { t->worker, t->aux, (uint8_t)(t->slot >> 16), (uint8_t)(t->slot >> 8),
+		(uint8_t)t->slot, (uint8_t)(t->generation >> 24), (uint8_t)(t->generation >> 16),
+		(uint8_t)(t->generation >> 8), (uint8_t)t->generation };
 	uint64_t mac = mac_of(key, purpose, b, number);
 	for (unsigned i = 0; i < MAC_BYTES; i++)
 		b[PLAIN_BYTES + i] = (uint8_t)(mac >> (40 - 8 * i));

@@ -6,11 +6,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-#define RELAYED    1u
+#define RELAYED	   1u
 #define KEEP_PORTS 2u
-#define SIX        4u
-#define RTCP       8u
-#define REFUSE     16u
+#define SIX	   4u
+#define RTCP	   8u
+#define REFUSE	   16u
 
 static struct sdp first, second;
 static char once[1 << 17], twice[1 << 18];
@@ -23,7 +23,9 @@ static void require(bool fact)
 
 static struct sdp_rewrite choose(uint8_t how)
 {
-	struct sdp_rewrite r = { .session_id = 77, .version = how, .relayed = how & RELAYED, .keep_ports = how & KEEP_PORTS };
+	struct sdp_rewrite r = {
+		.session_id = 77, .version = how, .relayed = how & RELAYED, .keep_ports = how & KEEP_PORTS
+	};
 	require(addr_parse(how & SIX ? SPAN("2001:db8::77") : SPAN("198.51.100.77"), &r.address) == 0);
 	for (unsigned i = 0; i < SDP_MEDIA; i++) {
 		r.port[i] = (uint16_t)(how & REFUSE && i % 2 ? 0 : 20000 + 2 * i);

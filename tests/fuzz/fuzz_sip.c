@@ -180,7 +180,8 @@ static void answer(const struct msg *m, int result)
 	if (result < 0 || o.n > 65535)
 		return;
 	require(r == 0 && again.status == 400 && again.n_vias == m->n_vias && again.cseq == m->cseq);
-	require(again.method == m->method && span_eq(again.call_id, m->call_id) && span_eq(again.via.branch, m->via.branch));
+	require(again.method == m->method && span_eq(again.call_id, m->call_id) &&
+		span_eq(again.via.branch, m->via.branch));
 	require(span_eq(again.from.tag, m->from.tag) && span_eq(again.to.tag, m->to.tag));
 	require(steer_worker(buf, o.n, partition, instance, WORKERS) == owner(m->call_id));
 }
