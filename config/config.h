@@ -167,6 +167,7 @@ struct cfg_dial_rule { /* match and rewrites as written; guards are parsed */
 	struct cfg_list rewrites; /* struct cfg_text; several: chosen at random, or in turn when `poll` */
 	bool poll;
 	struct cfg_list guards;   /* struct cfg_guard: all must hold */
+	uint32_t turn;            /* number among the rules of all plans with `poll`; CONFIG_NONE: not one of them */
 };
 struct cfg_guard {
 	char kind; /* L E G F */
@@ -241,6 +242,7 @@ struct config {
 
 	struct cfg_list mapping_gateways, routing_gateways, groups, accounts, registrations, dial_plans, number_lists,
 		rate_tables, lrn_sources; /* of the structs above */
+	uint32_t dial_turns; /* dial plan rules with `poll` */
 	struct {
 		struct cfg_list sort; /* uint32_t: enum cfg_sort */
 		uint32_t window, bucket, min_attempts;

@@ -49,6 +49,26 @@ static size_t set_end(struct span match, size_t from)
 	return 0;
 }
 
+static int kind_of(char c)
+{
+	return c >= '0' && c <= '9' ? 1 : c >= 'a' && c <= 'z' ? 2 : c >= 'A' && c <= 'Z' ? 3 : 0;
+}
+
+/* the inside of a set: digits and letters, ranges of one kind that go upwards */
+static bool set_is_good(struct span set)
+{
+	for (size_t i = 0; i < set.n; i++) {
+		if (!kind_of(set.p[i]))
+			return false;
+		if (i + 1 == set.n || set.p[i + 1] != '-')
+			continue;
+		if (i + 2 == set.n || kind_of(set.p[i]) != kind_of(set.p[i + 2]) || set.p[i] >= set.p[i + 2])
+			return false;
+		i += 2;
+	}
+	return true;
+}
+
 /* counts what a rewrite may take with `$`; false when the pattern is malformed, with the reason said */
 static bool check_match(const struct input *in, struct span match, uint32_t *ret_taken, bool *ret_rest)
 {
@@ -58,9 +78,12 @@ static bool check_match(const struct input *in, struct span match, uint32_t *ret
 		if (match.p[i] == '?') {
 			++*ret_taken;
 		} else if (match.p[i] == '[') {
+			size_t from = i + 1;
 			i = set_end(match, i);
 			if (!i)
 				return value_wrong(in, "has a set that is empty or not closed", "");
+			if (!set_is_good((struct span){ match.p + from, i - from }))
+				return value_wrong(in, "has a set of other than digits, letters and rising ranges", "");
 			++*ret_taken;
 		} else if (match.p[i] == ']' || match.p[i] == '-') {
 			return value_wrong(in, "has ] or - outside of a set", "");
@@ -122,6 +145,7 @@ static void rule_read(struct compile *c, const struct node *n, const struct plac
 	struct rule_reading reading = { c, 0, false };
 	struct input in;
 	bool null;
+	rule->turn = CONFIG_NONE;
 	schema_known(c, keys, n, place);
 	if (!m)
 		errors_add(c->errors, n->at, &match, "is missing");
@@ -132,6 +156,8 @@ static void rule_read(struct compile *c, const struct node *n, const struct plac
 		if (schema_scalar(c, &type_onoff, poll, &at, &in, &null))
 			type_onoff.read(&in, &type_onoff, &rule->poll);
 	}
+	if (rule->poll)
+		rule->turn = c->config.dial_turns++;
 	bool good = m && match_read(c, m, &match, rule, &reading);
 	if (r && schema_list(c, &type_rewrite, r, &rewrite, &rule->rewrites) && good)
 		schema_each(c, r, &rewrite, check_rewrite, &reading);

@@ -351,6 +351,7 @@ Test(schema, numbers)
 	cr_expect(rule[0].guards.n == 1 && guard->kind == 'E' && guard->n == 13);
 	cr_expect_str_eq(cfg_str(r.config, rule[1].match), "0[2-9]?");
 	cr_expect(rule[1].guards.n == 2 && rule[1].rewrites.n == 2 && rule[1].poll && !rule[0].poll);
+	cr_expect(rule[1].turn == 0 && rule[0].turn == CONFIG_NONE && r.config->dial_turns == 1);
 	cr_expect(cfg_routing(r.config, 0)->callee_dial_plan == 1 &&
 		  cfg_routing(r.config, 0)->caller_dial_plan == CONFIG_NONE);
 	compiled_free(&r);
@@ -358,9 +359,13 @@ Test(schema, numbers)
 		"{match: \"[]\", rewrite: x}",
 		"{match: \"1]\", rewrite: x}", "{match: \"1?\", rewrite: \"$$\"}", "{match: \"1\", rewrite: \"*\"}", "{match: \"1*\", rewrite: \"**\"}",
 		"{match: \"1\"}", "{rewrite: \"1\"}", "{match: \"1 2\", rewrite: x}", "{match: [1], rewrite: x}", "{match: 1, rewrite: 2, poll: x}",
-		"{match: 1, rewrite: 2, mode: x}", "text" };
+		"{match: 1, rewrite: 2, mode: x}", "text", "{match: \"[9-2]\", rewrite: x}", "{match: \"[2-]\", rewrite: x}",
+		"{match: \"[-2]\", rewrite: x}", "{match: \"[1?]\", rewrite: x}", "{match: \"[1-a]\", rewrite: x}" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		refuse_with("dial_plans: {p: [%s]}\n", bad[i], NULL);
+	refuse(LISTEN "dial_plans: {p: [{match: \"0[9-2]\", rewrite: x}]}\n",
+		"sw.yaml:2:26: dial_plans[p][0].match: 0[9-2] has a set of other than digits, letters and rising ranges");
+	refuse(LISTEN "dial_plans: {p: [{match: \"0?\", rewrite: [x, $$]}]}\n", NULL);
 	refuse(LISTEN "dial_plans: [a]\n", "sw.yaml:2:13: dial_plans: a map by name is expected");
 	refuse(LISTEN "dial_plans: {p: 5}\n",
 		"sw.yaml:2:17: dial_plans[p]: a list of rules is expected: [{match: \"00*\", rewrite: \"*\"}]");
