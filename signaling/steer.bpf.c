@@ -5,8 +5,9 @@
  * verifier's work independent of the length. Whatever is in doubt goes where the kernel would have sent it: the worker
  * that gets it hands it over. */
 #include "signaling/steer_consts.h"
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h> /* needs the types of the one before */
 
 #define UDP_HEADER 8
 #define CHUNK	   32u
