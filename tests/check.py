@@ -94,7 +94,7 @@ def compile_(build, *targets, count=True):
     t = time.monotonic()
     code, out = command(["ninja", "-C", build, *targets], timeout=1200)
     if code:
-        tally.fail(f"{build}: build", "\n".join(x for x in out.split("\n") if not re.match(r"\[\d+/\d+\] (Compiling|Linking|Generating)", x)))
+        tally.fail(f"{build}: build", out[out.find("FAILED:"):] if "FAILED:" in out else out)
     else:
         if count:
             tally.ok(f"{build}: build")
