@@ -43,7 +43,8 @@ struct control {
 		char id[REQUEST_ID];
 	} pending[CONTROL_PENDING];
 	uint32_t next_serial, next_client;
-	struct wheel_timer sample;
+	struct wheel_timer sample, look;
+	struct wheel_timer events; /* next look at the rings */
 	struct usage usage[SEATS_MAX];
 };
 
