@@ -82,6 +82,11 @@ int env_push(struct env *e, uint32_t seat, uint32_t type, const void *a, size_t 
 	return ring_push(&e->out[seat], type, a, na, b, nb);
 }
 
+void env_look(struct env *e)
+{
+	kick(e->doorbell[e->seat]);
+}
+
 static void turn(struct loop *l)
 {
 	struct env *e = OWNER(l, loop);

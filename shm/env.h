@@ -86,6 +86,8 @@ int env_push(struct env *e, uint32_t seat, uint32_t type, const void *a, size_t 
  * What is found stays valid until ENV_OLD_IMAGES more have come. */
 const struct config *env_config(const struct env *e, uint64_t generation);
 const void *env_routes(const struct env *e, uint64_t generation); /* likewise */
+/* looks at the incoming rings with the next turn, for messages whose sender rings no bell (events nobody waits for) */
+void env_look(struct env *e);
 int env_notify(struct env *e, const struct notice *n, int fd); /* to the supervisor; fd -1: none */
 int notice_send(int sock, const struct notice *n, int fd);     /* 0, -EAGAIN, -errno */
 int notice_receive(int sock, struct notice *ret_notice, int *ret_fd); /* 0, -EAGAIN, -ECONNRESET at the end, -errno; fd -1: none */

@@ -1,6 +1,7 @@
 """sipp as caller and callee: many calls at a rate. Everything started here is ended by pid."""
 import csv
 import os
+import socket
 import resource
 import shutil
 import subprocess
@@ -59,6 +60,13 @@ class Sipp:
         self.process.wait()
 
 
+def free_port():
+    """A UDP port for sipp's remote control: its default is one for all of a machine."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        return str(s.getsockname()[1])
+
+
 class Load:
     """`calls` calls at `rate` a second, each held `hold` seconds. bye: which side ends them."""
 
@@ -66,11 +74,11 @@ class Load:
         self.calls, self.rate, self.hold = calls, rate, hold
         n = {"caller": ("caller-ends.xml", "callee-waits.xml"), "callee": ("caller-waits.xml", "callee-ends.xml")}[bye]
         self.uas = Sipp(context, "callee", ["-sf", os.path.join(FILES, n[1]), "-i", context.ip(10), "-p", "5080", "-d", str(int(hold * 1000)),
-                                            "-cp", "8901"])
+                                            "-cp", free_port()])
         time.sleep(0.5)
         self.uac = Sipp(context, "caller", [f"{switch[0]}:{switch[1]}", "-sf", os.path.join(FILES, n[0]), "-i", context.ip(2), "-p", "5070",
                                             "-s", callee, "-r", str(rate), "-m", str(calls), "-l", str(min(limit, MOST_CALLS)), "-d", str(int(hold * 1000)),
-                                            "-timeout", str(timeout), "-cp", "8902"])
+                                            "-timeout", str(timeout), "-cp", free_port()])
         self.timeout = timeout
 
     def wait(self):
