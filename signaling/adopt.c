@@ -117,10 +117,10 @@ int adopt(struct sig *g)
 		if (g->calls[i].slot.state == SLOT_FREE)
 			g->free_call[g->n_free_call++] = i;
 	blocks_open(&g->blocks);
-	media_pool_adopt(g, used);
+	r = media_pool_adopt(g, used);
 	free(used);
 	adopt_dones(g, now);
-	return 0;
+	return r;
 }
 
 /* texts of the INVITE's dialog in progress; repeated ones are merged requests (call_setup.c) */

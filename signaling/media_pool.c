@@ -27,9 +27,19 @@ static void put(struct sig *g, uint32_t slot)
 		p->slot[(p->head + p->n++) % p->cap] = slot;
 }
 
-void media_pool_adopt(struct sig *g, const uint8_t *used)
+static int by_time_of_freeing(const void *a, const void *b, void *legs)
 {
-	uint32_t pairs = media_pairs(g->c);
+	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
+	uint64_t x = ((const struct media_leg *)legs)[i].freed_ms, y = ((const struct media_leg *)legs)[k].freed_ms;
+	return x < y ? -1 : x > y ? 1 : i < k ? -1 : i > k;
+}
+
+int media_pool_adopt(struct sig *g, const uint8_t *used)
+{
+	uint32_t pairs = media_pairs(g->c), n = 0;
+	uint32_t *slot = calloc(g->n_legs + 1, sizeof *slot);
+	if (!slot)
+		return -ENOMEM;
 	for (uint32_t i = 0; i < g->n_legs; i++) {
 		const struct media_leg *l = &g->legs[i];
 		if (slot_pair(g->c, g->env->index, i) >= pairs || used[i])
@@ -38,8 +48,14 @@ void media_pool_adopt(struct sig *g, const uint8_t *used)
 			commit_u64(&l->freed_ms, clock_ms());
 			slot_free(&l->slot);
 		}
-		put(g, i);
+		slot[n++] = i;
 	}
+	/* oldest first, as the pool wants it: one that must rest at the head would keep back all behind it */
+	qsort_r(slot, n, sizeof *slot, by_time_of_freeing, (void *)(uintptr_t)g->legs);
+	for (uint32_t i = 0; i < n; i++)
+		put(g, slot[i]);
+	free(slot);
+	return 0;
 }
 
 static bool ready(const struct sig *g, const struct media_pool *p, uint32_t nth, uint64_t now)

@@ -5,8 +5,8 @@
 
 int media_pool_init(struct sig *g); /* private memory; 0 or -ENOMEM */
 /* puts every pair that no live call refers to into the pool, freeing what a dead predecessor left half made;
- * `is_used(g, slot)` says what the live calls refer to */
-void media_pool_adopt(struct sig *g, const uint8_t *used);
+ * `used[slot]` says what the live calls refer to. 0 or -ENOMEM */
+int media_pool_adopt(struct sig *g, const uint8_t *used);
 /* two pairs of one media worker for stream `stream` of both legs; -EAGAIN when none is free */
 int media_take(struct work *w, uint32_t stream);
 /* the leg's record of that stream; NULL when it has none */
