@@ -5,49 +5,48 @@
 #include <string.h>
 #include <unistd.h>
 
-const char cmdline_help[] =
-	"Usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
-	"\n"
-	"Asks a running softswitch, or tells it what to do.\n"
-	"\n"
-	"  -s, --socket SOCKET  the status socket (default: $TANDEM_SOCKET, else status.sock in\n"
-	"                       $XDG_RUNTIME_DIR/tandem or /run/tandem)\n"
-	"      --json           prints the answer as JSON\n"
-	"  -h, --help           prints this help\n"
-	"  -V, --version        prints the version\n"
-	"\n"
-	"Looking:\n"
-	"  status               the system at a glance\n"
-	"  workers              its processes\n"
-	"  calls [--gateway ID] the calls that are running\n"
-	"  call ID              one call with its legs and history\n"
-	"  gateways             gateways with their state and figures\n"
-	"  route CALLEE [--from GATEWAY] [--caller NUMBER]\n"
-	"                       what would happen to such a call, step by step; no call is made\n"
-	"  parameters           every SS_ parameter, its value and where that came from\n"
-	"  cdr                  records written, on disk and waiting\n"
-	"  metrics              counters and gauges in Prometheus text format\n"
-	"  subscribe            events as they happen, one JSON object a line\n"
-	"  registrations, endpoints, suspended\n"
-	"                       lists that are empty in this version\n"
-	"\n"
-	"Acting:\n"
-	"  hangup ID            ends a call\n"
-	"  reload               reads the configuration again; applied as a whole or not at all\n"
-	"  log LEVEL            error, warning, info or debug\n"
-	"  restart WORKER       replaces a process, for example signaling/0; its calls stay up\n"
-	"  drain                no new calls from now on\n"
-	"  stop [--now]         ends when the running calls are over, or ends them\n"
-	"\n"
-	"Not available in this version: register, unregister, unsuspend, trace, top, upgrade.\n"
-	"\n"
-	"Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 no softswitch there.\n"
-	"\n"
-	"Examples:\n"
-	"  tandemctl status\n"
-	"  tandemctl --json calls --gateway gw-a\n"
-	"  tandemctl route 8801712345678 --from cust-a --caller 442071234567\n"
-	"  tandemctl -s /run/tandem/status.sock reload\n";
+const char cmdline_help[] = "Usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGUMENTS]\n"
+			    "\n"
+			    "Asks a running softswitch, or tells it what to do.\n"
+			    "\n"
+			    "  -s, --socket SOCKET  the status socket (default: $TANDEM_SOCKET, else status.sock in\n"
+			    "                       $XDG_RUNTIME_DIR/tandem or /run/tandem)\n"
+			    "      --json           prints the answer as JSON\n"
+			    "  -h, --help           prints this help\n"
+			    "  -V, --version        prints the version\n"
+			    "\n"
+			    "Looking:\n"
+			    "  status               the system at a glance\n"
+			    "  workers              its processes\n"
+			    "  calls [--gateway ID] the calls that are running\n"
+			    "  call ID              one call with its legs and history\n"
+			    "  gateways             gateways with their state and figures\n"
+			    "  route CALLEE [--from GATEWAY] [--caller NUMBER]\n"
+			    "                       what would happen to such a call, step by step; no call is made\n"
+			    "  parameters           every SS_ parameter, its value and where that came from\n"
+			    "  cdr                  records written, on disk and waiting\n"
+			    "  metrics              counters and gauges in Prometheus text format\n"
+			    "  subscribe            events as they happen, one JSON object a line\n"
+			    "  registrations, endpoints, suspended\n"
+			    "                       lists that are empty in this version\n"
+			    "\n"
+			    "Acting:\n"
+			    "  hangup ID            ends a call\n"
+			    "  reload               reads the configuration again; applied as a whole or not at all\n"
+			    "  log LEVEL            error, warning, info or debug\n"
+			    "  restart WORKER       replaces a process, for example signaling/0; its calls stay up\n"
+			    "  drain                no new calls from now on\n"
+			    "  stop [--now]         ends when the running calls are over, or ends them\n"
+			    "\n"
+			    "Not available in this version: register, unregister, unsuspend, trace, top, upgrade.\n"
+			    "\n"
+			    "Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 no softswitch there.\n"
+			    "\n"
+			    "Examples:\n"
+			    "  tandemctl status\n"
+			    "  tandemctl --json calls --gateway gw-a\n"
+			    "  tandemctl route 8801712345678 --from cust-a --caller 442071234567\n"
+			    "  tandemctl -s /run/tandem/status.sock reload\n";
 
 struct option_rule {
 	const char *name; /* "--gateway" */
@@ -148,13 +147,15 @@ static int wrong_option(const struct rule *r, const char *option, char *why, siz
 {
 	char allowed[128] = "";
 	for (size_t i = 0; i < 2 && r->options[i].name; i++)
-		snprintf(allowed + strlen(allowed), sizeof(allowed) - strlen(allowed), "%s%s", i ? ", " : "", r->options[i].name);
+		snprintf(allowed + strlen(allowed), sizeof(allowed) - strlen(allowed), "%s%s", i ? ", " : "",
+			r->options[i].name);
 	snprintf(why, cap, "%s: %s takes %s%s", option, r->name, allowed[0] ? "only " : "no options", allowed);
 	return -EINVAL;
 }
 
 /* "--gateway ID", "--gateway=ID", "--now" */
-static int take_option(struct cmdline *c, const struct rule *r, int argc, char *const argv[], int *at, char *why, size_t cap)
+static int take_option(
+	struct cmdline *c, const struct rule *r, int argc, char *const argv[], int *at, char *why, size_t cap)
 {
 	const char *a = argv[*at], *value = strchr(a, '=');
 	size_t n = value ? (size_t)(value - a) : strlen(a);
@@ -199,8 +200,10 @@ int cmdline_parse(int argc, char *const argv[], struct cmdline *ret_cmdline, cha
 		if (result > 0)
 			result = 0;
 		else if (result == 0 && argv[i][0] == '-' && argv[i][1])
-			result = r ? take_option(&c, r, argc, argv, &i, why, cap) :
-				     refuse(why, cap, argv[i], "no such option; allowed before the command: -s SOCKET, --json, --help, --version");
+			result = r ? take_option(&c, r, argc, argv, &i, why, cap)
+				   : refuse(why, cap, argv[i],
+					     "no such option; allowed before the command: -s SOCKET, --json, --help, "
+					     "--version");
 		else if (result == 0)
 			result = take_word(&c, &r, argv[i], why, cap);
 	}

@@ -62,7 +62,8 @@ static int restart(struct command *c)
 	uint32_t seat;
 	const char *name = request_arg(c->request, "worker");
 	if (!name || parse_seat(name, &seat))
-		return command_error(c, -EINVAL, "worker: ROLE/INDEX as `workers` shows them is expected, for example signaling/0");
+		return command_error(
+			c, -EINVAL, "worker: ROLE/INDEX as `workers` shows them is expected, for example signaling/0");
 	if (!c->control->env->region[seat].head)
 		return command_error(c, -ENOENT, "worker: there is no %s", name);
 	return control_order(c, NOTICE_RESTART, seat);

@@ -48,7 +48,8 @@ int command_calls(struct command *c)
 	bool truncated = false;
 	while (!truncated && view_next(e, &worker, &slot, &v)) {
 		truncated = ++n % 256 == 0 && clock_ms() > until;
-		if (gateway && !span_eq(view_text(&v, TEXT_INGRESS), span_of(gateway)) && !span_eq(view_text(&v, TEXT_EGRESS), span_of(gateway)))
+		if (gateway && !span_eq(view_text(&v, TEXT_INGRESS), span_of(gateway)) &&
+			!span_eq(view_text(&v, TEXT_EGRESS), span_of(gateway)))
 			continue;
 		struct json *o = js_object();
 		add_call(&v, o);
@@ -63,7 +64,8 @@ int command_calls(struct command *c)
 /* --- one call ---------------------------------------------------------------------------------------------------- */
 
 /* one relayed stream of a leg: what the relay has seen of it */
-static void add_stream(const struct env *e, const struct config *config, const struct call_leg *leg, uint32_t i, struct json *list)
+static void add_stream(
+	const struct env *e, const struct config *config, const struct call_leg *leg, uint32_t i, struct json *list)
 {
 	if (!leg->media[i] || leg->media[i] - 1 >= media_pairs(config))
 		return;
@@ -73,7 +75,8 @@ static void add_stream(const struct env *e, const struct config *config, const s
 	struct media_flow f;
 	struct json *o = js_object();
 	js_add_int(o, "port", pair_port(config, pair));
-	if (flows && pair < region_count(r, AREA_FLOWS) && media_flow_read(&flows[pair], leg->media_generation[i], &f) == 0) {
+	if (flows && pair < region_count(r, AREA_FLOWS) &&
+		media_flow_read(&flows[pair], leg->media_generation[i], &f) == 0) {
 		if (f.latched)
 			add_addr(o, "remote", &f.rtp);
 		js_add_int(o, "packets", (int64_t)f.packets);
@@ -83,7 +86,8 @@ static void add_stream(const struct env *e, const struct config *config, const s
 		js_add_real(o, "jitter_ms", (double)media_flow_jitter_us(&f) / 1000);
 		js_add_int(o, "ssrc", f.ssrc);
 		js_add_int(o, "payload_type", f.payload_type);
-		js_add_int(o, "dropped", (int64_t)(f.dropped_source + f.dropped_bad + f.dropped_hold + f.dropped_unready));
+		js_add_int(
+			o, "dropped", (int64_t)(f.dropped_source + f.dropped_bad + f.dropped_hold + f.dropped_unready));
 	}
 	js_push(list, o);
 }

@@ -87,15 +87,15 @@ int command_gateways(struct command *c)
 	for (uint32_t i = 0; i < config->mapping_gateways.n; i++) {
 		const struct cfg_mapping_gateway *g = cfg_mapping(config, i);
 		add_gateway(c,
-			&(struct gateway_row){ cfg_span(config, g->id), "mapping", g->enabled, true, g->lock, g->line_limit,
-				cell_mapping(config, i) },
+			&(struct gateway_row){ cfg_span(config, g->id), "mapping", g->enabled, true, g->lock,
+				g->line_limit, cell_mapping(config, i) },
 			list);
 	}
 	for (uint32_t i = 0; i < config->routing_gateways.n; i++) {
 		const struct cfg_routing_gateway *g = cfg_routing(config, i);
 		add_gateway(c,
-			&(struct gateway_row){ cfg_span(config, g->id), "routing", g->enabled, g->addresses.n > 0, g->lock, g->line_limit,
-				cell_routing(config, i) },
+			&(struct gateway_row){ cfg_span(config, g->id), "routing", g->enabled, g->addresses.n > 0,
+				g->lock, g->line_limit, cell_routing(config, i) },
 			list);
 	}
 	js_add(c->result, "gateways", list);
@@ -129,8 +129,8 @@ static bool full(const void *context, uint32_t gateway, enum route_verdict *ret_
 	struct view_sum s = view_sum(e, cell_routing(c, gateway));
 	if (over(s.calls, g->line_limit)) {
 		*ret_why = ROUTE_LINE_LIMIT;
-	} else if (g->group != CONFIG_NONE &&
-		   over(view_sum(e, cell_group(c, g->group)).calls, CFG_LIST(c, &c->groups, struct cfg_group)[g->group].line_limit)) {
+	} else if (g->group != CONFIG_NONE && over(view_sum(e, cell_group(c, g->group)).calls,
+						      CFG_LIST(c, &c->groups, struct cfg_group)[g->group].line_limit)) {
 		*ret_why = ROUTE_GROUP_LIMIT;
 	} else if (over(s.cps, g->rate_limit)) {
 		*ret_why = ROUTE_RATE_LIMIT;
@@ -147,7 +147,8 @@ static bool down(const void *context, uint32_t gateway)
 	return false; /* nobody watches gateways in this version: a gateway is up */
 }
 
-static void add_step(struct json *steps, const char *step, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void add_step(struct json *steps, const char *step, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 static void add_step(struct json *steps, const char *step, const char *format, ...)
 {
 	char text[512];
@@ -177,13 +178,15 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 		return false;
 	}
 	if (tech.n && !span_starts(q->callee, tech)) {
-		add_step(steps, "tech_prefix", "the callee does not begin with %.*s: such a call is not this gateway's", (int)tech.n, tech.p);
+		add_step(steps, "tech_prefix", "the callee does not begin with %.*s: such a call is not this gateway's",
+			(int)tech.n, tech.p);
 		return false;
 	}
 	q->callee.p += tech.n;
 	q->callee.n -= tech.n;
 	if (tech.n)
-		add_step(steps, "tech_prefix", "%.*s is cut off: %.*s", (int)tech.n, tech.p, (int)q->callee.n, q->callee.p);
+		add_step(steps, "tech_prefix", "%.*s is cut off: %.*s", (int)tech.n, tech.p, (int)q->callee.n,
+			q->callee.p);
 	if (!prefix_allowed(config, &g->callee_prefixes, q->callee)) {
 		add_step(steps, "callee_prefixes", "refused with 403");
 		return false;
@@ -194,13 +197,15 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 	}
 	struct view_sum s = view_sum(c->control->env, cell_mapping(config, q->ingress));
 	if (over(s.calls, g->line_limit) || over(s.cps, g->rate_limit)) {
-		add_step(steps, "limit", "refused with 503: the %s limit is reached", over(s.calls, g->line_limit) ? "line" : "rate");
+		add_step(steps, "limit", "refused with 503: the %s limit is reached",
+			over(s.calls, g->line_limit) ? "line" : "rate");
 		return false;
 	}
 	return true;
 }
 
-static void add_candidate(const struct config *config, const struct route_query *q, const struct route_step *s, struct json *list)
+static void add_candidate(
+	const struct config *config, const struct route_query *q, const struct route_step *s, struct json *list)
 {
 	char rule[160];
 	struct json *o = js_object();
@@ -210,7 +215,8 @@ static void add_candidate(const struct config *config, const struct route_query 
 		g->prefix_mode == PREFIX_TERMINAL ? "terminal" : "extension", g->priority, g->weight);
 	js_add_text(o, "gateway", cfg_span(config, g->id));
 	js_add_bool(o, "taken", s->verdict == ROUTE_TAKEN);
-	js_add_text(o, "reason", s->verdict == ROUTE_TAKEN ? SPAN("") : span_of(route_verdict_text((enum route_verdict)s->verdict)));
+	js_add_text(o, "reason",
+		s->verdict == ROUTE_TAKEN ? SPAN("") : span_of(route_verdict_text((enum route_verdict)s->verdict)));
 	js_add_text(o, "rule", span_of(rule));
 	js_push(list, o);
 }
@@ -220,7 +226,11 @@ static void decide(struct command *c, const struct route_query *q, struct json *
 	static struct route_step considered[ROUTE_STEPS];
 	const struct env *e = c->control->env;
 	const struct config *config = control_config(c->control);
-	const struct route_view view = { .context = e, .calls = running, .last_hour = last_hour, .full = full, .down = down,
+	const struct route_view view = { .context = e,
+		.calls = running,
+		.last_hour = last_hour,
+		.full = full,
+		.down = down,
 		.random = uuid_random() };
 	uint16_t gateways[CALL_CANDIDATES];
 	uint32_t n_steps = ROUTE_STEPS;

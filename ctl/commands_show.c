@@ -66,7 +66,9 @@ static void add_worker(struct control *k, uint32_t seat, struct json *list)
 	js_add_text(o, "state", span_of(NAME(seat_states, s->state)));
 	js_add_int(o, "restarts", CMM_LOAD_SHARED(s->restarts));
 	js_add_int(o, "heartbeat_age_ms", (int64_t)(beat && now > beat ? now - beat : 0));
-	js_add_int(o, "calls", seat_role(seat) == ROLE_SIGNALING ? (int64_t)view_cell(k->env, seat_index(seat), cell_system()).calls : 0);
+	js_add_int(o, "calls",
+		seat_role(seat) == ROLE_SIGNALING ? (int64_t)view_cell(k->env, seat_index(seat), cell_system()).calls
+						  : 0);
 	js_add_real(o, "cpu_percent", (double)(int64_t)(10 * k->usage[seat].cpu_percent + 0.5) / 10);
 	js_add_int(o, "rss_kb", (int64_t)k->usage[seat].rss_kb);
 	js_add_int(o, "uptime_s", (int64_t)((now - CMM_LOAD_SHARED(s->started_ms)) / 1000));
@@ -102,8 +104,10 @@ int command_parameters(struct command *c)
 		js_add_text(o, "range", span_of(info->range));
 		js_add_text(o, "unit", span_of(info->unit));
 		js_add_text(o, "scope", span_of(info->scope));
-		js_add_text(o, "origin", p < config->params_origin.n ? cfg_span(config, CFG_LIST(config, &config->params_origin, struct cfg_text)[p]) :
-								     SPAN("default"));
+		js_add_text(o, "origin",
+			p < config->params_origin.n
+				? cfg_span(config, CFG_LIST(config, &config->params_origin, struct cfg_text)[p])
+				: SPAN("default"));
 		js_push(list, o);
 	}
 	js_add(c->result, "parameters", list);
@@ -124,8 +128,11 @@ static bool read_journal(const struct env *e, uint32_t worker, struct journal_fi
 	if (!j || !ack || worker >= region_count(cdr, AREA_ACKS))
 		return false;
 	ack += worker;
-	struct journal_figures f = { .acknowledged = CMM_LOAD_SHARED(ack->sequence), .written = CMM_LOAD_SHARED(ack->written),
-		.capacity = j->capacity, .file_serial = CMM_LOAD_SHARED(ack->file_serial), .file_offset = CMM_LOAD_SHARED(ack->file_offset) };
+	struct journal_figures f = { .acknowledged = CMM_LOAD_SHARED(ack->sequence),
+		.written = CMM_LOAD_SHARED(ack->written),
+		.capacity = j->capacity,
+		.file_serial = CMM_LOAD_SHARED(ack->file_serial),
+		.file_offset = CMM_LOAD_SHARED(ack->file_offset) };
 	f.records = CMM_LOAD_SHARED(j->tail); /* read last: never less than what is acknowledged of it */
 	f.waiting = f.records > f.acknowledged ? f.records - f.acknowledged : 0;
 	*ret_figures = f;
@@ -178,8 +185,8 @@ static void write_counters(const struct env *e, FILE *f)
 		for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
 			uint64_t v = e->region[seat].head ? CMM_LOAD_SHARED(e->region[seat].head->counter[i]) : 0;
 			if (v)
-				fprintf(f, "tandem_%s{role=\"%s\",index=\"%u\"} %llu\n", counters[i].name, role_name(seat_role(seat)),
-					seat_index(seat), (unsigned long long)v);
+				fprintf(f, "tandem_%s{role=\"%s\",index=\"%u\"} %llu\n", counters[i].name,
+					role_name(seat_role(seat)), seat_index(seat), (unsigned long long)v);
 		}
 	}
 }
@@ -211,7 +218,8 @@ static void write_workers(const struct control *k, FILE *f)
 	} gauges[] = {
 		[GAUGE_UP] = { "worker_up", "gauge", "1: the process is in service" },
 		[GAUGE_RESTARTS] = { "worker_restarts_total", "counter", "starts after the first" },
-		[GAUGE_HEARTBEAT] = { "worker_heartbeat_age_seconds", "gauge", "since the process gave a sign of life" },
+		[GAUGE_HEARTBEAT] = { "worker_heartbeat_age_seconds", "gauge",
+			"since the process gave a sign of life" },
 		[GAUGE_CPU] = { "worker_cpu_ratio", "gauge", "share of one CPU used" },
 		[GAUGE_MEMORY] = { "worker_resident_bytes", "gauge", "resident memory, shared regions included" },
 	};
@@ -219,8 +227,9 @@ static void write_workers(const struct control *k, FILE *f)
 		head(f, gauges[i].name, gauges[i].type, gauges[i].help);
 		for (uint32_t seat = 1; seat < SEATS_MAX; seat++)
 			if (k->env->region[seat].head)
-				fprintf(f, "tandem_%s{role=\"%s\",index=\"%u\"} %.10g\n", gauges[i].name, role_name(seat_role(seat)),
-					seat_index(seat), worker_value(k, seat, (enum worker_gauge)i));
+				fprintf(f, "tandem_%s{role=\"%s\",index=\"%u\"} %.10g\n", gauges[i].name,
+					role_name(seat_role(seat)), seat_index(seat),
+					worker_value(k, seat, (enum worker_gauge)i));
 	}
 }
 
@@ -238,11 +247,11 @@ static void write_gateways(const struct env *e, const struct config *c, FILE *f)
 {
 	head(f, "gateway_calls", "gauge", "calls running");
 	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
-		fprintf(f, "tandem_gateway_calls{gateway=\"%s\",kind=\"mapping\"} %llu\n", cfg_str(c, cfg_mapping(c, i)->id),
-			(unsigned long long)view_sum(e, cell_mapping(c, i)).calls);
+		fprintf(f, "tandem_gateway_calls{gateway=\"%s\",kind=\"mapping\"} %llu\n",
+			cfg_str(c, cfg_mapping(c, i)->id), (unsigned long long)view_sum(e, cell_mapping(c, i)).calls);
 	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
-		fprintf(f, "tandem_gateway_calls{gateway=\"%s\",kind=\"routing\"} %llu\n", cfg_str(c, cfg_routing(c, i)->id),
-			(unsigned long long)view_sum(e, cell_routing(c, i)).calls);
+		fprintf(f, "tandem_gateway_calls{gateway=\"%s\",kind=\"routing\"} %llu\n",
+			cfg_str(c, cfg_routing(c, i)->id), (unsigned long long)view_sum(e, cell_routing(c, i)).calls);
 	head(f, "gateway_attempts_total", "counter", "attempts since start");
 	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
 		fprintf(f, "tandem_gateway_attempts_total{gateway=\"%s\"} %llu\n", cfg_str(c, cfg_routing(c, i)->id),

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #define OWNER(at, type, member) ((type *)(void *)((char *)(at)-offsetof(type, member)))
-#define SAMPLE_MS 1000u
-#define LOOK_MS      10u  /* how old an event gets before subscribers have it ... */
-#define LOOK_IDLE_MS 100u /* ... and how often the rings are emptied when there are none */
-#define EVENTS_MS 20u  /* how long an event of a call may lie in its ring while somebody listens */
+#define SAMPLE_MS		1000u
+#define LOOK_MS			10u  /* how old an event gets before subscribers have it ... */
+#define LOOK_IDLE_MS		100u /* ... and how often the rings are emptied when there are none */
+#define EVENTS_MS		20u  /* how long an event of a call may lie in its ring while somebody listens */
 
 /* --- sending ----------------------------------------------------------------------------------------------------- */
 
@@ -166,7 +166,8 @@ static void order_done(struct control *k, const struct notice *n)
 			return;
 		c->orders--;
 		const char *why = n->text[0] ? n->text : strerror((int)-n->value);
-		if (client_answer(c, k->pending[i].id, n->value == 0 ? js_object() : NULL, why) && c->eof && !c->orders && !unsent(c))
+		if (client_answer(c, k->pending[i].id, n->value == 0 ? js_object() : NULL, why) && c->eof &&
+			!c->orders && !unsent(c))
 			client_close(c);
 		return;
 	}
@@ -190,7 +191,8 @@ static bool serve_line(struct client *c, const char *line, size_t n)
 		return true;
 	if (r < 0)
 		command.result = js_free(command.result);
-	return client_answer(c, request.id, command.result, command.error[0] ? command.error : strerror(r < 0 ? -r : ENOMEM));
+	return client_answer(
+		c, request.id, command.result, command.error[0] ? command.error : strerror(r < 0 ? -r : ENOMEM));
 }
 
 /* false: the client was closed */

@@ -22,7 +22,8 @@ static void add_call(struct control *k, uint32_t worker, const struct message_ev
 	static const struct {
 		const char *key;
 		enum call_text_id id;
-	} texts[] = { { "ingress", TEXT_INGRESS }, { "egress", TEXT_EGRESS }, { "caller", TEXT_CALLER_IN }, { "callee", TEXT_CALLEE_IN } };
+	} texts[] = { { "ingress", TEXT_INGRESS }, { "egress", TEXT_EGRESS }, { "caller", TEXT_CALLER_IN },
+		{ "callee", TEXT_CALLEE_IN } };
 	if (view_call(k->env, worker, m->slot, &v) || v.generation != m->generation)
 		return;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -34,8 +35,10 @@ static void add_call(struct control *k, uint32_t worker, const struct message_ev
 
 void events_publish(struct control *k, uint32_t seat, const struct message_event *m, size_t text_n)
 {
-	static const char *const names[] = { [EVENT_CALL_START] = "call.start", [EVENT_CALL_ANSWER] = "call.answer",
-		[EVENT_CALL_END] = "call.end", [EVENT_ALARM] = "alarm" };
+	static const char *const names[] = { [EVENT_CALL_START] = "call.start",
+		[EVENT_CALL_ANSWER] = "call.answer",
+		[EVENT_CALL_END] = "call.end",
+		[EVENT_ALARM] = "alarm" };
 	if (m->type == 0 || m->type >= sizeof(names) / sizeof(names[0]))
 		return;
 	struct json *o = js_object();

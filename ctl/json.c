@@ -124,12 +124,12 @@ int js_scalar(const struct json *j, char *buf, size_t cap)
 	return n < 0 || (size_t)n >= cap ? -EINVAL : 0;
 }
 
-void js_each(const struct json *object, void (*each)(const char *key, const struct json *value, void *context), void *context)
+void js_each(const struct json *object, void (*each)(const char *key, const struct json *value, void *context),
+	void *context)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(peek(object), key, value)
-		each(key, out(value), context);
+	json_object_foreach(peek(object), key, value) each(key, out(value), context);
 }
 
 struct json *js_object(void)

@@ -139,7 +139,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (cmdline_socket(&c, path, sizeof(path))) {
-		fprintf(stderr, "tandemctl: the path of the socket is too long (at most %zu characters)\n", sizeof(path) - 1);
+		fprintf(stderr, "tandemctl: the path of the socket is too long (at most %zu characters)\n",
+			sizeof(path) - 1);
 		return EXIT_USAGE;
 	}
 	int fd = connect_to(path);

@@ -47,7 +47,8 @@ void control_sample(struct control *k)
 			continue;
 		}
 		if (u->pid != pid) { /* since its start, as far as is known */
-			*u = (struct usage){ .pid = pid, .at_ms = CMM_LOAD_SHARED(k->env->roster->seat[seat].started_ms) };
+			*u = (struct usage){ .pid = pid,
+				.at_ms = CMM_LOAD_SHARED(k->env->roster->seat[seat].started_ms) };
 		}
 		if (now > u->at_ms)
 			u->cpu_percent = 100.0 * (double)(ticks - u->ticks) * ms_per_tick / (double)(now - u->at_ms);

@@ -47,7 +47,8 @@ int view_find(const struct env *e, const struct uuid *id, struct view_call *ret_
 		const struct region *r = &e->region[seat_of(ROLE_SIGNALING, w)];
 		const struct call *calls = region_area(r, AREA_CALLS);
 		for (uint32_t i = 0; i < region_count(r, AREA_CALLS); i++) {
-			if (memcmp(&calls[i].id, id, sizeof(*id)) != 0 || CMM_LOAD_SHARED(calls[i].slot.state) < SLOT_LIVE)
+			if (memcmp(&calls[i].id, id, sizeof(*id)) != 0 ||
+				CMM_LOAD_SHARED(calls[i].slot.state) < SLOT_LIVE)
 				continue;
 			result = view_call(e, w, i, ret_call);
 			if (result == 0 && memcmp(&ret_call->id, id, sizeof(*id)) == 0)

@@ -19,8 +19,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int (*const mains[ROLE_COUNT])(struct env *e) = { [ROLE_CONTROL] = control_main, [ROLE_CDR] = cdr_main,
-	[ROLE_ROUTING] = routing_main, [ROLE_SIGNALING] = signaling_main, [ROLE_MEDIA] = media_main };
+static int (*const mains[ROLE_COUNT])(struct env *e) = { [ROLE_CONTROL] = control_main,
+	[ROLE_CDR] = cdr_main,
+	[ROLE_ROUTING] = routing_main,
+	[ROLE_SIGNALING] = signaling_main,
+	[ROLE_MEDIA] = media_main };
 
 /* --- in the fresh process ---------------------------------------------------------------------------------------- */
 
@@ -53,9 +56,11 @@ static void drop_foreign(struct supervisor *s)
 static void pin(const struct config *c, enum role role, uint32_t index)
 {
 	cpu_set_t allowed, one;
-	if (!c->system.pin || (role != ROLE_SIGNALING && role != ROLE_MEDIA) || sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
+	if (!c->system.pin || (role != ROLE_SIGNALING && role != ROLE_MEDIA) ||
+		sched_getaffinity(0, sizeof(allowed), &allowed) < 0)
 		return;
-	uint32_t wanted = (role == ROLE_SIGNALING ? index : c->system.signaling + index) % (uint32_t)CPU_COUNT(&allowed);
+	uint32_t wanted =
+		(role == ROLE_SIGNALING ? index : c->system.signaling + index) % (uint32_t)CPU_COUNT(&allowed);
 	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
 		if (!CPU_ISSET(cpu, &allowed) || wanted-- > 0)
 			continue;

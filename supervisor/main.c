@@ -23,7 +23,8 @@ static int check(const char *file)
 		fprintf(stderr, "%s: the configuration could not be read: %s\n", file, strerror(-r));
 	const struct config *c = image.p;
 	for (uint32_t i = 0; r == 0 && i < c->not_built.n; i++)
-		printf("%s: accepted, but without effect in this version\n", cfg_str(c, CFG_LIST(c, &c->not_built, struct cfg_text)[i]));
+		printf("%s: accepted, but without effect in this version\n",
+			cfg_str(c, CFG_LIST(c, &c->not_built, struct cfg_text)[i]));
 	compiler_done(&compiler);
 	image_unmap(&image);
 	return r ? EX_CONFIG : 0;

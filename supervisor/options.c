@@ -43,8 +43,9 @@ static int take_mode(struct options *o, enum options_mode mode, char *why, size_
 
 int options_parse(int argc, char *const argv[], struct options *ret_options, char *why, size_t cap)
 {
-	static const struct option longs[] = { { "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' },
-		{ "adopt", no_argument, NULL, 'a' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
+	static const struct option longs[] = { { "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' }, { "adopt", no_argument, NULL, 'a' },
+		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, { 0 } };
 	struct options o = { .mode = OPTIONS_RUN };
 	int c, r = 0;
 	optind = 0; /* glibc: start anew */
@@ -55,12 +56,17 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, cha
 		else if (c == 'c')
 			o.file = optarg;
 		else if (c == 'k' || c == 'a' || c == 'h' || c == 'V')
-			r = take_mode(&o, c == 'k' ? OPTIONS_CHECK : c == 'a' ? OPTIONS_ADOPT : c == 'h' ? OPTIONS_HELP : OPTIONS_VERSION,
+			r = take_mode(&o,
+				c == 'k'   ? OPTIONS_CHECK
+				: c == 'a' ? OPTIONS_ADOPT
+				: c == 'h' ? OPTIONS_HELP
+					   : OPTIONS_VERSION,
 				why, cap);
 		else if (c == ':')
 			r = refuse(why, cap, argv[optind - 1], "needs a value");
 		else
-			r = refuse(why, cap, argv[optind - 1], "no such option; allowed: -c FILE, --check, --adopt, --help, --version");
+			r = refuse(why, cap, argv[optind - 1],
+				"no such option; allowed: -c FILE, --check, --adopt, --help, --version");
 	}
 	if (r == 0 && (o.mode == OPTIONS_HELP || o.mode == OPTIONS_VERSION))
 		o.file = NULL;

@@ -147,8 +147,11 @@ static void in_service(struct supervisor *s, struct child *c)
 	child_seat_state(s, c, SEAT_RUNNING);
 	seat_format(c->seat, name);
 	log_info("%s (pid %d) in service after %llu ms", name, c->pid, (unsigned long long)(now - c->started_ms));
-	orders_event(s, "{\"event\":\"worker.started\",\"worker\":\"%s\",\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"restarts\":%u}", name,
-		role_name(seat_role(c->seat)), seat_index(c->seat), (int)c->pid, s->roster->seat[c->seat].restarts);
+	orders_event(s,
+		"{\"event\":\"worker.started\",\"worker\":\"%s\",\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"restarts\":%"
+		"u}",
+		name, role_name(seat_role(c->seat)), seat_index(c->seat), (int)c->pid,
+		s->roster->seat[c->seat].restarts);
 	orders_result(s, c->restart_serial, 0, "");
 	c->restart_serial = 0;
 }

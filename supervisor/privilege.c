@@ -42,7 +42,8 @@ static int drop_capabilities(bool keep_files)
 	if (!c)
 		return -ENOMEM;
 	int r = 0;
-	if (keep_files && (cap_set_flag(c, CAP_PERMITTED, 1, files, CAP_SET) < 0 || cap_set_flag(c, CAP_EFFECTIVE, 1, files, CAP_SET) < 0))
+	if (keep_files && (cap_set_flag(c, CAP_PERMITTED, 1, files, CAP_SET) < 0 ||
+				  cap_set_flag(c, CAP_EFFECTIVE, 1, files, CAP_SET) < 0))
 		r = -errno;
 	if (r == 0 && cap_set_proc(c) < 0)
 		r = -errno;

@@ -4,11 +4,13 @@
 #include "base/out.h"
 #include "shm/capacity.h"
 #include "supervisor/reload.h"
+#include "supervisor/rundir.h"
 #include "supervisor/service.h"
 #include "supervisor/sockets.h"
 #include "supervisor/supervisor.h"
 #include "tables/route.h"
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -31,8 +33,8 @@ void publish_owed(struct supervisor *s, struct child *c)
 		return;
 	if (c->config_sent != s->env.config.generation && send_image(c, NOTICE_CONFIG, &s->env.config) == 0)
 		c->config_sent = s->env.config.generation;
-	if (c->config_sent == s->env.config.generation && c->routes_sent != s->env.routes.generation && s->env.routes.p &&
-		send_image(c, NOTICE_ROUTES, &s->env.routes) == 0)
+	if (c->config_sent == s->env.config.generation && c->routes_sent != s->env.routes.generation &&
+		s->env.routes.p && send_image(c, NOTICE_ROUTES, &s->env.routes) == 0)
 		c->routes_sent = s->env.routes.generation;
 }
 
@@ -62,7 +64,8 @@ static void reload_over(struct supervisor *s, int result, const char *text)
 	if (result)
 		orders_event(s, "{\"event\":\"reload\",\"ok\":false,\"error\":%s}", quoted);
 	else
-		orders_event(s, "{\"event\":\"reload\",\"ok\":true,\"generation\":%llu}", (unsigned long long)s->env.config.generation);
+		orders_event(s, "{\"event\":\"reload\",\"ok\":true,\"generation\":%llu}",
+			(unsigned long long)s->env.config.generation);
 	orders_result(s, s->reload_serial, result, text);
 	s->reload_serial = 0;
 	service_ready(); /* ends RELOADING=1 */
@@ -73,13 +76,32 @@ static void reload_over(struct supervisor *s, int result, const char *text)
 /* every line of the text is a line of the log */
 static void refused(struct supervisor *s, const char *lines)
 {
+	static const char more[] = "(more in the log and by tandem --check)";
 	const char *end;
+	size_t n = strlen(lines);
 	log_error("reload refused, the running configuration stays:");
-	for (const char *p = lines; (end = strchr(p, '\n')); p = end + 1)
-		log_error("%.*s", (int)(end - p), p);
-	char *copy = strdup(lines);
-	reload_over(s, -EINVAL, copy ? copy : "out of memory"); /* `lines` may be the compiler's, which is freed on the way */
-	free(copy);
+	for (const char *p = lines; (end = strchr(p, '\n')); p = end + 1) {
+		struct log_site site = { 0 }; /* of its own: each line counts */
+		log_write(&site, LOG_ERROR, "%.*s", (int)(end - p), p);
+	}
+	if (n > NOTICE_TEXT - sizeof(more))
+		for (n = NOTICE_TEXT - sizeof(more); n && lines[n - 1] != '\n'; n--)
+			;
+	char *text = NULL; /* `lines` may be the compiler's, which is freed on the way */
+	if (asprintf(&text, "%.*s%s", (int)n, lines, lines[n] ? more : "") < 0)
+		text = NULL;
+	reload_over(s, -EINVAL, text ? text : "out of memory");
+	free(text);
+}
+
+/* what the cdr process may not be able to make itself */
+static bool make_cdr_dir(struct supervisor *s, const struct config *new, char *why, size_t cap)
+{
+	const char *dir = cfg_str(new, new->cdr.dir);
+	int r = dir[0] ? directory_make(dir, 0750, &s->identity) : 0;
+	if (r)
+		snprintf(why, cap, "cdr.dir %s: %s\n", dir, strerror(-r));
+	return r == 0;
 }
 
 static void take(struct supervisor *s, struct image *fresh)
@@ -87,7 +109,7 @@ static void take(struct supervisor *s, struct image *fresh)
 	char why[NOTICE_TEXT];
 	const struct config *old = config_now(s), *new = fresh->p;
 	uint32_t cells = region_count(&s->env.region[seat_of(ROLE_SIGNALING, 0)], AREA_CAPACITY);
-	if (reload_refusals(old, new, cells, why, sizeof(why))) {
+	if (reload_refusals(old, new, cells, why, sizeof(why)) || !make_cdr_dir(s, new, why, sizeof(why))) {
 		image_unmap(fresh);
 		refused(s, why);
 		return;
@@ -98,7 +120,7 @@ static void take(struct supervisor *s, struct image *fresh)
 	image_unmap(&previous);
 	commit_release_u64(&s->roster->config_generation, fresh->generation);
 	if (level) {
-		log_set_level((enum log_level)new->log.level);
+		log_set_level((enum log_level) new->log.level);
 		for (uint32_t seat = 0; seat < SEATS_MAX; seat++)
 			if (s->child[seat].s)
 				child_tell(&s->child[seat], NOTICE_LOG, new->log.level);
@@ -117,7 +139,8 @@ static void compiled(struct loop_source *source, uint32_t events)
 	if (r == -EAGAIN)
 		return;
 	if (r) {
-		refused(s, s->compiler.errors ? s->compiler.errors : "the configuration could not be read: its compiler died\n");
+		refused(s, s->compiler.errors ? s->compiler.errors
+					      : "the configuration could not be read: its compiler died\n");
 		return;
 	}
 	loop_del(&s->loop, &s->compiled);
@@ -139,6 +162,10 @@ static void reload_late(struct wheel_timer *t, uint64_t now)
 
 void publish_reload(struct supervisor *s, uint32_t serial)
 {
+	if (s->stage < STAGE_RUNNING && !serial) {
+		s->reload_again = true; /* as soon as everything runs */
+		return;
+	}
 	if (s->stage != STAGE_RUNNING) {
 		orders_result(s, serial, -EBUSY, "not while starting or stopping");
 		return;
@@ -147,7 +174,8 @@ void publish_reload(struct supervisor *s, uint32_t serial)
 		if (serial)
 			orders_result(s, serial, -EBUSY, "another reload is in progress");
 		else
-			s->reload_again = true; /* a signal came while the file was being read: it may have changed since */
+			s->reload_again =
+				true; /* a signal came while the file was being read: it may have changed since */
 		return;
 	}
 	log_info("reload of %s", s->file);

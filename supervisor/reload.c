@@ -26,7 +26,8 @@ static void refuse(struct refusals *r, const char *format, ...)
 static void number(struct refusals *r, const char *key, uint64_t old, uint64_t new)
 {
 	if (old != new)
-		refuse(r, "%s: %llu instead of %llu needs a restart\n", key, (unsigned long long)new, (unsigned long long)old);
+		refuse(r, "%s: %llu instead of %llu needs a restart\n", key, (unsigned long long)new,
+			(unsigned long long)old);
 }
 
 static void text(struct refusals *r, const char *key, const char *old, const char *new)
@@ -37,7 +38,8 @@ static void text(struct refusals *r, const char *key, const char *old, const cha
 
 static bool same_listen(const struct config *a, const struct config *b)
 {
-	const struct cfg_listen *x = CFG_LIST(a, &a->sip.listen, struct cfg_listen), *y = CFG_LIST(b, &b->sip.listen, struct cfg_listen);
+	const struct cfg_listen *x = CFG_LIST(a, &a->sip.listen, struct cfg_listen),
+				*y = CFG_LIST(b, &b->sip.listen, struct cfg_listen);
 	if (a->sip.listen.n != b->sip.listen.n)
 		return false;
 	for (uint32_t i = 0; i < a->sip.listen.n; i++)
@@ -48,7 +50,8 @@ static bool same_listen(const struct config *a, const struct config *b)
 
 static bool same_addresses(const struct config *a, const struct config *b)
 {
-	const struct addr *x = CFG_LIST(a, &a->media.addresses, struct addr), *y = CFG_LIST(b, &b->media.addresses, struct addr);
+	const struct addr *x = CFG_LIST(a, &a->media.addresses, struct addr),
+			  *y = CFG_LIST(b, &b->media.addresses, struct addr);
 	if (a->media.addresses.n != b->media.addresses.n)
 		return false;
 	for (uint32_t i = 0; i < a->media.addresses.n; i++)
@@ -75,12 +78,12 @@ uint32_t reload_refusals(const struct config *old, const struct config *new, uin
 	if (!same_addresses(old, new))
 		refuse(&r, "media.address: a change needs a restart\n");
 	if (old->media.port_low != new->media.port_low || old->media.port_high != new->media.port_high)
-		refuse(&r, "media.ports: %u-%u instead of %u-%u needs a restart\n", new->media.port_low, new->media.port_high,
-			old->media.port_low, old->media.port_high);
+		refuse(&r, "media.ports: %u-%u instead of %u-%u needs a restart\n", new->media.port_low,
+			new->media.port_high, old->media.port_low, old->media.port_high);
 	if (old->media.offload != new->media.offload)
 		refuse(&r, "media.offload: a change needs a restart\n");
-	text(&r, "cdr.dir", cfg_str(old, old->cdr.dir), cfg_str(new, new->cdr.dir));
 	if (cell_count(new) > cells)
-		refuse(&r, "gateways and groups: %u in all, there is place for %u; more need a restart\n", cell_count(new) - 1, cells - 1);
+		refuse(&r, "gateways and groups: %u in all, there is place for %u; more need a restart\n",
+			cell_count(new) - 1, cells - 1);
 	return r.count;
 }

@@ -9,17 +9,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define CALL_SECONDS 60u /* the rated load, see sockets.h */
-#define CALL_DATAGRAMS 8u
-#define BUFFER_MS 300u
+#define CALL_SECONDS	60u /* the rated load, see sockets.h */
+#define CALL_DATAGRAMS	8u
+#define BUFFER_MS	300u
 #define DATAGRAM_CHARGE 2304u
-#define BUFFER_MIN (4u << 20)
-#define BUFFER_MAX (1u << 30)
-#define STATUS_BACKLOG 64
+#define BUFFER_MIN	(4u << 20)
+#define BUFFER_MAX	(1u << 30)
+#define STATUS_BACKLOG	64
 
 uint32_t sockets_receive_bytes(const struct config *c)
 {
-	uint64_t bytes = (uint64_t)c->system.calls * CALL_DATAGRAMS * BUFFER_MS * DATAGRAM_CHARGE / (CALL_SECONDS * 1000u);
+	uint64_t bytes =
+		(uint64_t)c->system.calls * CALL_DATAGRAMS * BUFFER_MS * DATAGRAM_CHARGE / (CALL_SECONDS * 1000u);
 	return bytes < BUFFER_MIN ? BUFFER_MIN : bytes > BUFFER_MAX ? BUFFER_MAX : (uint32_t)bytes;
 }
 
@@ -121,8 +122,8 @@ void sockets_set_tos(const struct config *c, const struct env *e)
 		for (uint32_t w = 0; w < c->system.signaling; w++) {
 			if (e->sip[i][w] < 0)
 				continue;
-			int r = l[i].addr.family == 6 ? set(e->sip[i][w], IPPROTO_IPV6, IPV6_TCLASS, tos) :
-							set(e->sip[i][w], IPPROTO_IP, IP_TOS, tos);
+			int r = l[i].addr.family == 6 ? set(e->sip[i][w], IPPROTO_IPV6, IPV6_TCLASS, tos)
+						      : set(e->sip[i][w], IPPROTO_IP, IP_TOS, tos);
 			if (r)
 				log_warning("SS_QOS_SIGNAL 0x%x: %s", (unsigned)tos, strerror(-r));
 		}
@@ -140,7 +141,8 @@ enum steering sockets_steer(const struct config *c, const struct env *e)
 			continue;
 		int r = steer_attach(e->sip[i], c->system.signaling, e->roster->partition, e->roster->instance);
 		if (r) {
-			log_info("datagrams are handed over by ring: %s", r == -ENOTSUP ? "built without BPF" : strerror(-r));
+			log_info("datagrams are handed over by ring: %s",
+				r == -ENOTSUP ? "built without BPF" : strerror(-r));
 			return STEERING_RING;
 		}
 	}

@@ -1,12 +1,13 @@
 /* Starting and stopping in order. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "shm/seat.h"
 #include "supervisor/service.h"
 #include "supervisor/supervisor.h"
 #include <signal.h>
 
-#define KILL_AFTER_MS     5000u  /* a process told to end at once that has not */
-#define KILL_CDR_AFTER_MS 10000u /* it may wait for the disk */
+#define KILL_AFTER_MS	  5000u	 /* a process told to end at once that has not */
+#define KILL_CDR_AFTER_MS 12000u /* it waits 10 s for a disk that refuses */
 
 static bool belongs(enum stage stage, enum role role)
 {
@@ -59,11 +60,15 @@ static void running(struct supervisor *s)
 	const struct config *c = config_now(s);
 	s->stage = STAGE_RUNNING;
 	supervisor_state(s, SYSTEM_RUNNING);
-	log_info("running: %u signaling and %u media workers, steering by %s, relay by %s", c->system.signaling, c->system.media,
-		s->roster->steering == STEERING_KERNEL ? "kernel" : "ring",
+	log_info("running: %u signaling and %u media workers, steering by %s, relay by %s", c->system.signaling,
+		c->system.media, s->roster->steering == STEERING_KERNEL ? "kernel" : "ring",
 		s->roster->relay == RELAY_SK_LOOKUP ? "one socket per worker" : "one socket per port");
 	service_ready();
 	service_status("running");
+	if (s->reload_again) { /* a signal came while everything started */
+		s->reload_again = false;
+		publish_reload(s, 0);
+	}
 }
 
 void stages_begin(struct supervisor *s)
@@ -73,10 +78,28 @@ void stages_begin(struct supervisor *s)
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
 
-static void end_stage(struct supervisor *s, bool now)
+static void end_stage(struct supervisor *s)
 {
 	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c))
-		child_tell(c, NOTICE_STOP, now);
+		child_tell(c, NOTICE_STOP, s->now);
+}
+
+void stages_tell(struct supervisor *s, struct child *c)
+{
+	enum role role = seat_role(c->seat);
+	if (s->stage >= STAGE_STOP_CALLS && belongs(s->stage, role))
+		child_tell(c, NOTICE_STOP, s->now);
+	else if (role == ROLE_SIGNALING && s->roster->state == SYSTEM_DRAINING)
+		child_tell(c, NOTICE_DRAIN, 0);
+}
+
+/* Calls and records need a successor even now; whatever else dies while it is being ended has just ended. */
+bool stages_ended(const struct supervisor *s, const struct child *c, bool well)
+{
+	enum role role = seat_role(c->seat);
+	if (s->stage < STAGE_STOP_CALLS || !belongs(s->stage, role))
+		return false;
+	return well || (role != ROLE_SIGNALING && role != ROLE_CDR);
 }
 
 static void too_late(struct wheel_timer *t, uint64_t now);
@@ -88,9 +111,11 @@ static void arm(struct supervisor *s, uint64_t ms)
 
 static void kill_stage(struct supervisor *s)
 {
+	char name[SEAT_TEXT_MAX];
 	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c)) {
 		if (c->pid > 0)
-			log_warning("%s (pid %d) has not ended in time and is killed", role_name(seat_role(c->seat)), c->pid);
+			log_warning(
+				"%s (pid %d) has not ended in time and is killed", seat_format(c->seat, name), c->pid);
 		c->wanted = true;
 		child_kill(c, SIGKILL);
 	}
@@ -103,7 +128,7 @@ static void too_late(struct wheel_timer *t, uint64_t now)
 	if (s->stage == STAGE_STOP_CALLS && !s->now) {
 		log_info("drain_timeout is over: the remaining calls are ended");
 		s->now = true;
-		end_stage(s, true);
+		end_stage(s);
 		arm(s, KILL_AFTER_MS);
 		return;
 	}
@@ -127,9 +152,10 @@ static void stop_stage(struct supervisor *s, enum stage stage)
 		else
 			c->done = true;
 	}
-	end_stage(s, s->now);
-	arm(s, stage == STAGE_STOP_CALLS && !s->now ? config_now(s)->system.drain_timeout :
-						      stage == STAGE_STOP_CDR ? KILL_CDR_AFTER_MS : KILL_AFTER_MS);
+	end_stage(s);
+	arm(s, stage == STAGE_STOP_CALLS && !s->now ? config_now(s)->system.drain_timeout
+		: stage == STAGE_STOP_CDR	    ? KILL_CDR_AFTER_MS
+						    : KILL_AFTER_MS);
 }
 
 static bool stage_gone(struct supervisor *s)
@@ -149,7 +175,7 @@ void stages_stop(struct supervisor *s, bool now)
 		return;
 	if (s->stage == STAGE_STOP_CALLS) {
 		log_info("stopping at once: the remaining calls are ended");
-		end_stage(s, true);
+		end_stage(s);
 		arm(s, KILL_AFTER_MS);
 		return;
 	}

@@ -16,7 +16,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define EX_CONFIG 78
+#define EX_CONFIG	  78
 #define SPARE_DESCRIPTORS 256u /* for what a worker opens itself */
 
 void supervisor_state(struct supervisor *s, enum system_state state)
@@ -42,8 +42,11 @@ static int read_config(struct supervisor *s)
 
 static void say_not_built(const struct config *c)
 {
-	for (uint32_t i = 0; i < c->not_built.n; i++)
-		log_warning("%s: accepted, but without effect in this version", cfg_str(c, CFG_LIST(c, &c->not_built, struct cfg_text)[i]));
+	for (uint32_t i = 0; i < c->not_built.n; i++) {
+		struct log_site site = { 0 }; /* of its own: each line counts */
+		log_write(&site, LOG_WARNING, "%s: accepted, but without effect in this version",
+			cfg_str(c, CFG_LIST(c, &c->not_built, struct cfg_text)[i]));
+	}
 }
 
 static int lock(struct supervisor *s, bool adopt)
@@ -51,9 +54,11 @@ static int lock(struct supervisor *s, bool adopt)
 	pid_t holder = 0;
 	int r = rundir_lock(s->run_dir, &s->lock_fd, &holder);
 	if (r == -EBUSY && holder)
-		log_error("%s: in use by the running instance with pid %d (the workers of a dead one are for --adopt)", s->run_dir, (int)holder);
+		log_error("%s: in use by the running instance with pid %d (the workers of a dead one are for --adopt)",
+			s->run_dir, (int)holder);
 	else if (r == -EBUSY && adopt)
-		log_error("%s: workers of a dead supervisor live; --adopt takes over living workers only in a later version: end them "
+		log_error("%s: workers of a dead supervisor live; --adopt takes over living workers only in a later "
+			  "version: end them "
 			  "first (fuser %s/lock shows them)",
 			s->run_dir, s->run_dir);
 	else if (r == -EBUSY)
@@ -67,7 +72,8 @@ static int make_directories(struct supervisor *s)
 {
 	const struct config *c = config_now(s);
 	const char *dir = cfg_str(c, c->cdr.dir);
-	struct identity reader = s->identity; /* workers make nothing in run_dir: its files are root's, who must not be tricked there */
+	struct identity reader =
+		s->identity; /* workers make nothing in run_dir: its files are root's, who must not be tricked there */
 	reader.uid = (uid_t)-1;
 	int r = directory_make(s->run_dir, 0750, &reader);
 	if (r) {
@@ -97,15 +103,18 @@ static int find_identity(struct supervisor *s)
 static int open_relay(struct supervisor *s)
 {
 	const struct config *c = config_now(s);
-	uint64_t limit = sockets_raise_limit(), ports = (uint64_t)(c->media.port_high - c->media.port_low + 1) * c->media.addresses.n;
+	uint64_t limit = sockets_raise_limit(),
+		 ports = (uint64_t)(c->media.port_high - c->media.port_low + 1) * c->media.addresses.n;
 	int r = relay_sockets_open(c, &s->env);
 	if (r == -EMFILE || r == -ENFILE)
-		log_error("media.ports: %llu sockets and %u more descriptors are needed, the limit (RLIMIT_NOFILE) is %llu",
+		log_error("media.ports: %llu sockets and %u more descriptors are needed, the limit (RLIMIT_NOFILE) is "
+			  "%llu",
 			(unsigned long long)ports, SPARE_DESCRIPTORS, (unsigned long long)limit);
 	else if (r < 0)
 		log_error("media sockets: %s", strerror(-r));
 	else if (r == RELAY_SOCKETS && ports + SPARE_DESCRIPTORS > limit)
-		log_warning("media.ports: of %llu descriptors (RLIMIT_NOFILE) %llu are sockets of ports; little is left",
+		log_warning(
+			"media.ports: of %llu descriptors (RLIMIT_NOFILE) %llu are sockets of ports; little is left",
 			(unsigned long long)limit, (unsigned long long)ports);
 	if (r >= 0)
 		commit_u32(&s->roster->relay, (uint32_t)r);
@@ -216,6 +225,7 @@ static struct supervisor *supervisor_new(const char *file)
 
 static void supervisor_free(struct supervisor *s)
 {
+	compiler_done(&s->compiler);
 	free(s->run_dir);
 	free((void *)(uintptr_t)s->file);
 	free(s);

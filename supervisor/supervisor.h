@@ -93,6 +93,9 @@ void watch_tick(struct wheel_timer *t, uint64_t now);
 void stages_begin(struct supervisor *s);
 void stages_advance(struct supervisor *s); /* after anything that may complete a stage */
 void stages_stop(struct supervisor *s, bool now);
+void stages_tell(struct supervisor *s, struct child *c); /* a fresh process: what the others have been told */
+/* a process ended, `well`: as it should; true: it has done its part and is not started again */
+bool stages_ended(const struct supervisor *s, const struct child *c, bool well);
 
 /* orders.c: what processes say and what control asks for */
 void orders_ready(struct loop_source *source, uint32_t events);

@@ -23,8 +23,7 @@ static void delay_over(struct wheel_timer *t, uint64_t now)
 void watch_start(struct supervisor *s, struct child *c)
 {
 	if (child_start(s, c) == 0) {
-		if (s->stage != STAGE_OVER && s->roster->state == SYSTEM_DRAINING && seat_role(c->seat) == ROLE_SIGNALING)
-			child_tell(c, s->stage >= STAGE_STOP_CALLS ? NOTICE_STOP : NOTICE_DRAIN, s->now);
+		stages_tell(s, c);
 		return;
 	}
 	child_seat_state(s, c, SEAT_DELAYED);
@@ -50,35 +49,29 @@ static void tell_death(struct supervisor *s, const struct child *c, const siginf
 		log_info("%s (pid %d) %s", name, c->pid, how);
 	else
 		log_warning("%s (pid %d) %s", name, c->pid, how);
-	orders_event(s, "{\"event\":\"worker.died\",\"worker\":\"%s\",\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"%s\":%d,\"expected\":%s}",
-		name, role_name(seat_role(c->seat)), seat_index(c->seat), (int)c->pid, exited ? "code" : "signal", i->si_status,
-		expected ? "true" : "false");
-}
-
-/* a process was told to stop and has done so, rather than died on the way */
-static bool stopped(const struct supervisor *s, const struct child *c, const siginfo_t *i)
-{
-	static const enum stage last[ROLE_COUNT] = { [ROLE_SIGNALING] = STAGE_STOP_CALLS, [ROLE_MEDIA] = STAGE_STOP_MEDIA,
-		[ROLE_ROUTING] = STAGE_STOP_MEDIA, [ROLE_REGISTRAR] = STAGE_STOP_MEDIA, [ROLE_CONTROL] = STAGE_STOP_CONTROL,
-		[ROLE_CDR] = STAGE_STOP_CDR };
-	if (s->stage < STAGE_STOP_CALLS || s->stage < last[seat_role(c->seat)])
-		return false;
-	return c->wanted || (i->si_code == CLD_EXITED && i->si_status == 0);
+	orders_event(s,
+		"{\"event\":\"worker.died\",\"worker\":\"%s\",\"role\":\"%s\",\"index\":%u,\"pid\":%d,\"%s\":%d,"
+		"\"expected\":%s}",
+		name, role_name(seat_role(c->seat)), seat_index(c->seat), (int)c->pid, exited ? "code" : "signal",
+		i->si_status, expected ? "true" : "false");
 }
 
 static void start_again(struct supervisor *s, struct child *c)
 {
 	char name[SEAT_TEXT_MAX];
 	uint64_t now = clock_ms();
-	const struct policy_death death = { .wanted = c->wanted, .ready = c->ready_ms != 0,
-		.service_ms = c->ready_ms ? now - c->ready_ms : 0, .quick_deaths = c->quick_deaths };
+	const struct policy_death death = { .wanted = c->wanted,
+		.ready = c->ready_ms != 0,
+		.service_ms = c->ready_ms ? now - c->ready_ms : 0,
+		.quick_deaths = c->quick_deaths };
 	struct policy_restart p = policy_restart(&death);
 	c->quick_deaths = p.quick_deaths;
 	commit_u32(&s->roster->seat[c->seat].restarts, s->roster->seat[c->seat].restarts + 1);
 	if (p.alarm)
 		orders_alarm(s, "%s died %u times in a row right after its start; the next start is in %u s",
 			seat_format(c->seat, name), p.quick_deaths, p.delay_ms / 1000);
-	if (p.alarm && s->stage < STAGE_RUNNING) { /* not one start has succeeded: nothing that would be worth waiting for */
+	if (p.alarm &&
+		s->stage < STAGE_RUNNING) { /* not one start has succeeded: nothing that would be worth waiting for */
 		log_error("the start has failed");
 		s->failed = true;
 		c->done = true;
@@ -104,8 +97,8 @@ void watch_ended(struct loop_source *source, uint32_t events)
 	(void)events;
 	if (waitid(P_PIDFD, (id_t)source->fd, &i, WEXITED | WNOHANG) < 0 || i.si_pid == 0)
 		return;
-	bool over = stopped(s, c, &i);
 	bool exited = i.si_code == CLD_EXITED;
+	bool over = stages_ended(s, c, c->wanted || (exited && i.si_status == 0));
 	commit_u32(&s->roster->seat[c->seat].last_signal, exited ? 0 : (uint32_t)i.si_status);
 	commit_u32(&s->roster->seat[c->seat].last_code, exited ? (uint32_t)i.si_status : 0);
 	orders_ready(&c->notices, 0); /* its last words */
@@ -123,8 +116,12 @@ static void look_for_hang(struct supervisor *s, struct child *c, uint64_t now)
 {
 	char name[SEAT_TEXT_MAX];
 	const struct region_head *h = s->env.region[c->seat].head;
-	const struct policy_pulse p = { .role = seat_role(c->seat), .now = now, .heartbeat = CMM_LOAD_SHARED(h->heartbeat_ms),
-		.started = c->started_ms, .trusted = s->trusted_ms, .ready = c->ready_ms != 0 };
+	const struct policy_pulse p = { .role = seat_role(c->seat),
+		.now = now,
+		.heartbeat = CMM_LOAD_SHARED(h->heartbeat_ms),
+		.started = c->started_ms,
+		.trusted = s->trusted_ms,
+		.ready = c->ready_ms != 0 };
 	if (c->wanted || !policy_hung(&p))
 		return;
 	log_error("%s (pid %d) gave no sign of life for %llu ms and is ended", seat_format(c->seat, name), c->pid,

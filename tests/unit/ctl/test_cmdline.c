@@ -25,7 +25,8 @@ static const struct row rows[] = {
 	{ { "calls", "--gateway", "gw-a" }, "calls", NULL, false, "gateway=gw-a ", NULL },
 	{ { "calls", "--gateway=gw-a" }, "calls", NULL, false, "gateway=gw-a ", NULL },
 	{ { "call", "0190" }, "call", NULL, false, "id=0190 ", NULL },
-	{ { "route", "880", "--from", "cust-a", "--caller", "44" }, "route", NULL, false, "callee=880 from=cust-a caller=44 ", NULL },
+	{ { "route", "880", "--from", "cust-a", "--caller", "44" }, "route", NULL, false,
+		"callee=880 from=cust-a caller=44 ", NULL },
 	{ { "route", "--from", "cust-a", "880" }, "route", NULL, false, "from=cust-a callee=880 ", NULL },
 	{ { "stop" }, "stop", NULL, false, "", NULL },
 	{ { "stop", "--now" }, "stop", NULL, false, "now ", NULL },
@@ -53,7 +54,8 @@ static void join(const struct cmdline *c, char *buf, size_t cap)
 	buf[0] = 0;
 	for (unsigned i = 0; i < c->n_args; i++) {
 		size_t n = strlen(buf);
-		snprintf(buf + n, cap - n, "%s%s%s ", c->arg[i].key, c->arg[i].value ? "=" : "", c->arg[i].value ? c->arg[i].value : "");
+		snprintf(buf + n, cap - n, "%s%s%s ", c->arg[i].key, c->arg[i].value ? "=" : "",
+			c->arg[i].value ? c->arg[i].value : "");
 	}
 }
 
@@ -84,7 +86,8 @@ Test(cmdline, help_and_version_need_no_command)
 {
 	char why[64];
 	struct cmdline c;
-	char *help[] = { strdup("tandemctl"), strdup("--help"), NULL }, *version[] = { strdup("tandemctl"), strdup("-V"), NULL };
+	char *help[] = { strdup("tandemctl"), strdup("--help"), NULL },
+	     *version[] = { strdup("tandemctl"), strdup("-V"), NULL };
 	cr_expect_eq(cmdline_parse(2, help, &c, why, sizeof(why)), 0);
 	cr_expect_eq(c.what, CMDLINE_HELP);
 	cr_expect_eq(cmdline_parse(2, version, &c, why, sizeof(why)), 0);

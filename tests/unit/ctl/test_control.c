@@ -39,7 +39,8 @@ static void make_config(void)
 	struct config *c = NULL;
 	size_t size;
 	int fd;
-	cr_assert_eq(config_compile_text("test", text, sizeof(text) - 1, errors, &c, &size), 0, "%s", config_errors_text(errors, 0));
+	cr_assert_eq(config_compile_text("test", text, sizeof(text) - 1, errors, &c, &size), 0, "%s",
+		config_errors_text(errors, 0));
 	c->generation = 1;
 	cr_assert_eq(image_make("config", c, size, &fd), 0);
 	cr_assert_eq(image_map(fd, &env.config), 0);
@@ -51,7 +52,8 @@ static void make_config(void)
 static void make_regions(void)
 {
 	static struct region_head plan;
-	static const enum role roles[] = { ROLE_SUPERVISOR, ROLE_CONTROL, ROLE_CDR, ROLE_ROUTING, ROLE_SIGNALING, ROLE_MEDIA };
+	static const enum role roles[] = { ROLE_SUPERVISOR, ROLE_CONTROL, ROLE_CDR, ROLE_ROUTING, ROLE_SIGNALING,
+		ROLE_MEDIA };
 	for (uint32_t seat = 0; seat < SEATS_MAX; seat++)
 		env.region[seat].fd = env.doorbell[seat] = -1;
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
@@ -188,8 +190,13 @@ static void make_call(uint32_t slot)
 	cr_assert_eq(blocks_begin(&blocks, r), 0);
 	blocks_open(&blocks);
 	char *block = block_alloc(&blocks, 512, &handle);
-	s = (struct call_state){ .phase = CALL_UP, .attempt = 2, .answer_ms = clock_ms() - 1500, .answer_wall_ms = clock_wall_ms() - 1500,
-		.text = handle, .pdd_ms = 120, .relayed = 1 };
+	s = (struct call_state){ .phase = CALL_UP,
+		.attempt = 2,
+		.answer_ms = clock_ms() - 1500,
+		.answer_wall_ms = clock_wall_ms() - 1500,
+		.text = handle,
+		.pdd_ms = 120,
+		.relayed = 1 };
 	add_text(&s, block, TEXT_INGRESS, "cust-a");
 	add_text(&s, block, TEXT_EGRESS, "gw-a");
 	add_text(&s, block, TEXT_CALLER_IN, "4420");
@@ -213,8 +220,8 @@ static void expect_text(const struct json *o, const char *key, const char *expec
 
 Test(control, status_names_every_promised_field)
 {
-	static const char *const keys[] = { "name", "memo", "version", "pid", "created", "access_time", "address", "uptime_s", "calls", "cps",
-		"state", "steering", "offload" };
+	static const char *const keys[] = { "name", "memo", "version", "pid", "created", "access_time", "address",
+		"uptime_s", "calls", "cps", "state", "steering", "offload" };
 	struct json *j = ask("{\"id\":7,\"cmd\":\"status\",\"args\":{}}\n");
 	const struct json *r = js_get(j, "result");
 	cr_expect_eq(js_int_of(js_get(j, "id")), 7);
@@ -295,7 +302,8 @@ Test(control, hangup_reaches_the_owner)
 	uuid_format(&call_id, id);
 	snprintf(line, sizeof(line), "{\"cmd\":\"hangup\",\"args\":{\"id\":\"%s\"}}\n", id);
 	js_free(ask(line));
-	cr_assert_eq(ring_open(&env.region[seat_of(ROLE_CONTROL, 0)], &env.region[seat_of(ROLE_SIGNALING, 0)], &ring), 0);
+	cr_assert_eq(
+		ring_open(&env.region[seat_of(ROLE_CONTROL, 0)], &env.region[seat_of(ROLE_SIGNALING, 0)], &ring), 0);
 	const struct ring_message *m = ring_peek(&ring);
 	cr_assert(m);
 	cr_expect_eq(m->type, MESSAGE_HANGUP);
@@ -332,10 +340,12 @@ Test(control, what_is_no_request_is_answered)
 	expect_error("{\"id\":1,\"cmd\":\"nonsense\"}\n", "no such command");
 	expect_error("{\"id\":1,\"cmd\":\"upgrade\"}\n", "not available in this version");
 	expect_error("{\"id\":1,\"cmd\":\"log\",\"args\":{\"level\":\"loud\"}}\n", "error, warning, info or debug");
-	expect_error("{\"id\":1,\"cmd\":\"restart\",\"args\":{\"worker\":\"signaling/1\"}}\n", "there is no signaling/1");
+	expect_error(
+		"{\"id\":1,\"cmd\":\"restart\",\"args\":{\"worker\":\"signaling/1\"}}\n", "there is no signaling/1");
 	expect_error("{\"id\":1,\"cmd\":\"restart\",\"args\":{\"worker\":\"supervisor\"}}\n", "signaling/0");
 	expect_error("{\"id\":1,\"cmd\":\"route\",\"args\":{\"callee\":\"1\"}}\n", "try again");
-	expect_error("{\"id\":1,\"cmd\":\"route\",\"args\":{\"callee\":\"1\",\"from\":\"gw-a\"}}\n", "no mapping gateway");
+	expect_error(
+		"{\"id\":1,\"cmd\":\"route\",\"args\":{\"callee\":\"1\",\"from\":\"gw-a\"}}\n", "no mapping gateway");
 }
 
 Test(control, several_requests_in_one_piece_and_one_in_many)
@@ -421,7 +431,8 @@ Test(control, orders_are_answered_by_the_supervisor)
 		struct notice result = { .type = NOTICE_RESULT, .serial = n->serial, .value = i ? 0 : -EINVAL };
 		snprintf(result.text, sizeof(result.text), "%s", i ? "" : "file:1:1: key: wrong");
 		notice_send(boss, &result, -1);
-		cr_expect_str_eq(hear(fd), i ? "{\"id\":\"me\",\"ok\":true,\"result\":{}}" : "{\"id\":\"me\",\"ok\":false,\"error\":\"file:1:1: key: wrong\"}");
+		cr_expect_str_eq(hear(fd), i ? "{\"id\":\"me\",\"ok\":true,\"result\":{}}"
+					     : "{\"id\":\"me\",\"ok\":false,\"error\":\"file:1:1: key: wrong\"}");
 		close(fd);
 	}
 }
@@ -454,7 +465,8 @@ Test(control, subscribers)
 	struct notice n = { .type = NOTICE_EVENT, .text = "{\"event\":\"worker.died\"}" };
 	notice_send(boss, &n, -1);
 	cr_expect_str_eq(hear(fd), "{\"event\":\"worker.died\"}");
-	cr_assert_eq(ring_open(&env.region[seat_of(ROLE_SIGNALING, 0)], &env.region[seat_of(ROLE_CONTROL, 0)], &ring), 0);
+	cr_assert_eq(
+		ring_open(&env.region[seat_of(ROLE_SIGNALING, 0)], &env.region[seat_of(ROLE_CONTROL, 0)], &ring), 0);
 	cr_assert_eq(ring_push(&ring, MESSAGE_EVENT, &m, sizeof(m), NULL, 0), 0);
 	/* nobody rings its bell */
 	const char *event = hear(fd);

@@ -30,7 +30,9 @@ Test(json, building)
 Test(json, bytes_that_are_no_utf8_are_replaced)
 {
 	struct json *o = js_object();
-	js_add_text(o, "x", SPAN("a\xff\xfe" "b"));
+	js_add_text(o, "x",
+		SPAN("a\xff\xfe"
+		     "b"));
 	js_add_text(o, "y", SPAN("\xc3\xbc"));
 	js_add_text(o, "z", (struct span){ "", 0 });
 	expect_dump(o, "{\"x\":\"a??b\",\"y\":\"\xc3\xbc\",\"z\":\"\"}");

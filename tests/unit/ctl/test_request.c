@@ -14,7 +14,10 @@ static int parse(const char *line, struct request *r)
 Test(request, whole)
 {
 	struct request r;
-	cr_assert_eq(parse("{\"id\":17,\"cmd\":\"route\",\"args\":{\"callee\":\"880\",\"caller\":44,\"now\":true,\"x\":null,\"f\":1.5}}", &r), 0);
+	cr_assert_eq(parse("{\"id\":17,\"cmd\":\"route\",\"args\":{\"callee\":\"880\",\"caller\":44,\"now\":true,\"x\":"
+			   "null,\"f\":1.5}}",
+			     &r),
+		0);
 	cr_expect_str_eq(r.id, "17");
 	cr_expect_str_eq(r.cmd, "route");
 	cr_expect_eq(r.n_args, 4, "null is as if it were not there");
@@ -62,7 +65,9 @@ Test(request, refused)
 		{ "{\"id\":1.5,\"cmd\":\"a\"}", "id", "null" },
 		{ "{\"id\":4,\"cmd\":\"a\",\"args\":[]}", "args", "4" },
 		{ "{\"id\":4,\"cmd\":\"a\",\"args\":{\"x\":{}}}", "x", "4" },
-		{ "{\"id\":4,\"cmd\":\"a\",\"args\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1}}", "too many", "4" },
+		{ "{\"id\":4,\"cmd\":\"a\",\"args\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,"
+		  "\"i\":1}}",
+			"too many", "4" },
 		{ "{\"id\":4,\"cmd\":\"a\",\"args\":{\"01234567890123456789012345678901\":1}}", "too long", "4" },
 		{ "{\"id\":4,\"cmd\":\"a\",\"args\":{\"x\":\"a\\u0000b\"}}", "not JSON", "null" },
 	};

@@ -98,7 +98,8 @@ Test(show, object_list_and_text)
 		"calls              3\n"
 		"x                  \n"
 		"draining           false\n");
-	expect_shown("registrations", "{\"registrations\":[]}", "ID  STATE  REGISTRAR  EXPIRES s  NEXT s  CODE  ERROR\n");
+	expect_shown(
+		"registrations", "{\"registrations\":[]}", "ID  STATE  REGISTRAR  EXPIRES s  NEXT s  CODE  ERROR\n");
 	expect_shown("suspended", "{\"suspended\":[{\"who\":\"a\",\"kind\":\"b\"}]}",
 		"WHO  KIND  UNTIL  REASON\n"
 		"a    b     -      -\n");

@@ -55,7 +55,8 @@ Test(options, table)
 
 Test(options, help_names_every_option)
 {
-	static const char *const words[] = { "--config", "--check", "--adopt", "--help", "--version", "SIGHUP", "SIGTERM", "78", "Examples" };
+	static const char *const words[] = { "--config", "--check", "--adopt", "--help", "--version", "SIGHUP",
+		"SIGTERM", "78", "Examples" };
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		cr_expect(strstr(options_help, words[i]), "%s", words[i]);
 }

@@ -12,7 +12,8 @@ Test(policy, restart)
 {
 	static const struct death_row rows[] = {
 		{ "after long service", { .ready = true, .service_ms = 60000, .quick_deaths = 4 }, { 0, 0, false } },
-		{ "at the limit it is no quick one", { .ready = true, .service_ms = 1000, .quick_deaths = 4 }, { 0, 0, false } },
+		{ "at the limit it is no quick one", { .ready = true, .service_ms = 1000, .quick_deaths = 4 },
+			{ 0, 0, false } },
 		{ "the first quick one", { .ready = true, .service_ms = 999 }, { 1, 0, false } },
 		{ "never in service", { .ready = false, .quick_deaths = 2 }, { 3, 0, false } },
 		{ "the fourth", { .ready = true, .service_ms = 0, .quick_deaths = 3 }, { 4, 0, false } },
@@ -21,7 +22,8 @@ Test(policy, restart)
 		{ "the eighth", { .ready = false, .quick_deaths = 7 }, { 8, 4000, true } },
 		{ "the ninth", { .ready = false, .quick_deaths = 8 }, { 9, 5000, true } },
 		{ "the hundredth", { .ready = false, .quick_deaths = 99 }, { 100, 5000, true } },
-		{ "by order, early", { .wanted = true, .ready = true, .service_ms = 1, .quick_deaths = 4 }, { 4, 0, false } },
+		{ "by order, early", { .wanted = true, .ready = true, .service_ms = 1, .quick_deaths = 4 },
+			{ 4, 0, false } },
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct policy_restart r = policy_restart(&rows[i].death);
