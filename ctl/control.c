@@ -341,22 +341,11 @@ static void sample_due(struct wheel_timer *t, uint64_t now)
 	wheel_add(&k->env->loop.wheel, t, now + SAMPLE_MS, sample_due);
 }
 
-/* Signalling workers do not ring for events: at thousands of calls a second a wake-up for each would cost more than the call. */
-static void events_due(struct wheel_timer *t, uint64_t now)
-{
-	struct control *k = OWNER(t, struct control, events);
-	env_look(k->env);
-	wheel_add(&k->env->loop.wheel, t, now + (control_has_subscribers(k) ? EVENTS_MS : SAMPLE_MS / 4), events_due);
-}
-
 /* Calls tell their events without ringing the bell, which would cost each of them a system call: it is rung here. */
 static void look_due(struct wheel_timer *t, uint64_t now)
 {
 	struct control *k = OWNER(t, struct control, look);
-	uint64_t one = 1;
-	if (write(k->env->doorbell[k->env->seat], &one, sizeof(one)) < 0)
-		log_debug("the bell rings already: %s", strerror(errno));
-	now = clock_ms();
+	env_look(k->env);
 	wheel_add(&k->env->loop.wheel, t, now + (control_has_subscribers(k) ? LOOK_MS : LOOK_IDLE_MS), look_due);
 }
 
@@ -388,7 +377,6 @@ int control_main(struct env *e)
 	}
 	wheel_add(&e->loop.wheel, &k->sample, clock_ms(), sample_due);
 	wheel_add(&e->loop.wheel, &k->look, clock_ms(), look_due);
-	wheel_add(&e->loop.wheel, &k->events, clock_ms(), events_due);
 	env_ready(e);
 	int code = env_run(e);
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)

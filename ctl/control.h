@@ -44,7 +44,6 @@ struct control {
 	} pending[CONTROL_PENDING];
 	uint32_t next_serial, next_client;
 	struct wheel_timer sample, look;
-	struct wheel_timer events; /* next look at the rings */
 	struct usage usage[SEATS_MAX];
 };
 
