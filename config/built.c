@@ -22,8 +22,6 @@ static const struct row {
 	{ "media.offload", "required", RESTRICTS },
 	{ "media.ringback.*", NULL, NAMED },
 
-	{ "parameters.SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT", NULL, NAMED },
-	{ "parameters.SS_SIP_E164_DISPLAY_FROM", NULL, NAMED },
 	{ "parameters.SS_GATEWAY_ASR_*", NULL, NAMED },
 	{ "parameters.SS_GATEWAY_FEE_RATE_*", NULL, NAMED },
 	{ "parameters.SS_TRY_PROTECT_ROUTE_DELAY", NULL, NAMED },
@@ -45,7 +43,6 @@ static const struct row {
 	{ "parameters.SS_REPLY_UNAUTHORIZED", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_NAT_KEEP_ALIVE_*", NULL, NAMED },
 
-	{ "dial_plans", NULL, NAMED },
 	{ "number_lists", NULL, RESTRICTS },
 	{ "accounts", NULL, AUTHENTICATES },
 	{ "registrations", NULL, NAMED },
@@ -54,12 +51,7 @@ static const struct row {
 	{ "lrn_sources", NULL, NAMED },
 
 	{ "mapping_gateways.authentication", "digest", AUTHENTICATES },
-	{ "mapping_gateways.support_privacy", NULL, NAMED },
-	{ "mapping_gateways.callee_dial_plan", NULL, NAMED },
-	{ "mapping_gateways.caller_dial_plan", NULL, NAMED },
 	{ "mapping_gateways.lists", NULL, RESTRICTS },
-	{ "mapping_gateways.reply_address", NULL, NAMED },
-	{ "mapping_gateways.request_address", NULL, NAMED },
 	{ "mapping_gateways.rate_table", NULL, BILLS },
 	{ "mapping_gateways.periods", NULL, RESTRICTS },
 
@@ -72,13 +64,6 @@ static const struct row {
 	{ "routing_gateways.follow_redirect", NULL, NAMED },
 	{ "routing_gateways.refer", NULL, NAMED },
 	{ "routing_gateways.ringback_mode", NULL, NAMED },
-	{ "routing_gateways.reply_address", NULL, NAMED },
-	{ "routing_gateways.request_address", NULL, NAMED },
-	{ "routing_gateways.privacy", NULL, RESTRICTS },
-	{ "routing_gateways.p_asserted_identity", NULL, NAMED },
-	{ "routing_gateways.p_preferred_identity", NULL, NAMED },
-	{ "routing_gateways.caller_dial_plan", NULL, NAMED },
-	{ "routing_gateways.callee_dial_plan", NULL, NAMED },
 	{ "routing_gateways.lists", NULL, RESTRICTS },
 	{ "routing_gateways.username", NULL, AUTHENTICATES },
 	{ "routing_gateways.password", NULL, AUTHENTICATES },

@@ -85,6 +85,10 @@ enum call_text_id {
 	TEXT_OUT_TARGET, TEXT_OUT_ROUTES,
 	TEXT_OFFER,        /* the caller's SDP of the INVITE, as received, until answered */
 	TEXT_SDP_TO_CALLER, TEXT_SDP_TO_CALLEE, /* last body we sent on each leg */
+	/* what an attempt begins with (signaling/identity.h) */
+	TEXT_CALLER, TEXT_CALLEE, /* numbers behind the dial plans of the ingress */
+	TEXT_ASSERTED, TEXT_PREFERRED, TEXT_PARTY, /* values of P-Asserted-Identity, P-Preferred-Identity, Remote-Party-ID */
+	TEXT_SIGNED,       /* lines Identity and Date */
 	TEXT_COUNT
 };
 struct call_text {
@@ -167,7 +171,8 @@ struct call_state {                    /* the changing part */
 	uint16_t gateway;              /* routing gateway of the current attempt */
 	uint8_t n_candidates, next_candidate;
 	uint16_t candidates[CALL_CANDIDATES];
-	uint16_t pad;
+	uint8_t privacy;               /* enum identity_asked */
+	uint8_t pad;
 	struct call_leg leg[2];
 	struct call_txn txn[CALL_TXNS];
 	struct call_text t[TEXT_COUNT];

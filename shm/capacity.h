@@ -2,7 +2,8 @@
  * Reserve, then verify: raise the own cell, sum all workers' cells, give back if the sum is over. A worker's cells are
  * recomputed from its calls when it is adopted, so no counter can drift.
  *
- * Cells by number: 0 the whole system, then mapping gateways, routing gateways, groups in the order of the configuration. */
+ * Cells by number: 0 the whole system, then mapping gateways, routing gateways, groups in the order of the configuration,
+ * then dial plan rules with `poll`, whose `attempts` count their uses. */
 #ifndef TANDEM_SHM_CAPACITY_H
 #define TANDEM_SHM_CAPACITY_H
 #include "shm/region.h"
@@ -20,5 +21,6 @@ static inline uint32_t cell_system(void) { return 0; }
 static inline uint32_t cell_mapping(const struct config *c, uint32_t i) { (void)c; return 1 + i; }
 static inline uint32_t cell_routing(const struct config *c, uint32_t i) { return 1 + c->mapping_gateways.n + i; }
 static inline uint32_t cell_group(const struct config *c, uint32_t i) { return 1 + c->mapping_gateways.n + c->routing_gateways.n + i; }
-static inline uint32_t cell_count(const struct config *c) { return 1 + c->mapping_gateways.n + c->routing_gateways.n + c->groups.n; }
+static inline uint32_t cell_turn(const struct config *c, uint32_t i) { return cell_group(c, c->groups.n) + i; }
+static inline uint32_t cell_count(const struct config *c) { return cell_turn(c, c->dial_turns); }
 #endif

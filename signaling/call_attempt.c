@@ -1,6 +1,7 @@
 /* One candidate after the other: starting an attempt, dropping it, and what follows when it fails. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/identity.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
 #include "signaling/stage.h"
@@ -60,64 +61,6 @@ bool attempt_reserve(struct work *w)
 
 /* --- the INVITE --- */
 
-/* the user part of a URI: what RFC 3261 section 25.1 lets stand, the rest escaped */
-static void out_user(struct out *o, struct span user)
-{
-	for (size_t i = 0; i < user.n; i++) {
-		char ch = user.p[i];
-		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch && strchr("-_.!~*'()&=+$,;?/", ch));
-		if (plain) {
-			out_char(o, ch);
-		} else {
-			out_char(o, '%');
-			out_hex(o, (unsigned char)ch, 2);
-		}
-	}
-}
-
-static void put_identity(struct work *w, const struct cfg_routing_gateway *gw)
-{
-	struct sig *g = w->g;
-	const struct call_leg *leg = &w->s.leg[LEG_CALLEE];
-	char tag[32];
-	size_t tag_n;
-	struct out o = compose_begin(g);
-
-	out_lit(&o, "sip:");
-	out_user(&o, work_text(w, TEXT_CALLEE_OUT));
-	out_char(&o, '@');
-	out_addr(&o, &leg->target);
-	work_put(w, TEXT_OUT_URI, out_done(&o));
-
-	o = compose_begin(g);
-	out_lit(&o, "<sip:");
-	out_user(&o, g->c->param[P_SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT] ? work_text(w, TEXT_CALLEE_IN) : work_text(w, TEXT_CALLEE_OUT));
-	out_char(&o, '@');
-	out_addr(&o, &leg->target);
-	out_char(&o, '>');
-	work_put(w, TEXT_OUT_TO, out_done(&o));
-
-	o = compose_begin(g);
-	if (work_text(w, TEXT_DISPLAY).n) {
-		out_char(&o, '"');
-		out_span(&o, work_text(w, TEXT_DISPLAY));
-		out_lit(&o, "\" ");
-	}
-	out_lit(&o, "<sip:");
-	if (work_text(w, TEXT_CALLER_OUT).n) {
-		out_user(&o, work_text(w, TEXT_CALLER_OUT));
-		out_char(&o, '@');
-	}
-	if (gw->local_domain && g->c->sip.local_domain.n)
-		out_span(&o, cfg_span(g->c, g->c->sip.local_domain));
-	else
-		transport_host(g, leg->listen, &leg->target, &o);
-	out_lit(&o, ">;tag=");
-	compose_local_tag(w, LEG_CALLEE, tag, &tag_n);
-	out_bytes(&o, tag, tag_n);
-	work_put(w, TEXT_OUT_FROM, out_done(&o));
-}
-
 static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 {
 	struct call_state *s = &w->s;
@@ -136,8 +79,7 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	leg->cseq_remote = leg->remote_tag_n = 0;
 	leg->on_hold = 0;
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
-	work_put(w, TEXT_CALLER_OUT, work_text(w, TEXT_CALLER_IN));
-	work_put(w, TEXT_CALLEE_OUT, work_text(w, TEXT_CALLEE_IN));
+	identity_numbers(w, gw);
 	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });
 	work_put(w, TEXT_OUT_ROUTES, (struct span){ 0 });
 	work_put(w, TEXT_SDP_TO_CALLEE, (struct span){ 0 });
@@ -155,7 +97,7 @@ int attempt_start(struct work *w)
 	w->s.relayed = relayed;
 	if (w->s.attempt > 1)
 		media_next_attempt(w);
-	put_identity(w, gw);
+	identity_put(w, gw);
 	struct span offer = work_text(w, TEXT_OFFER);
 	if (offer.n) {
 		int r = media_carry(w, LEG_CALLER, offer, &body);

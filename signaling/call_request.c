@@ -1,6 +1,7 @@
 /* Requests inside a dialog: RFC 3261 sections 12.2.2, 13.3, 14.2, 15.1.2; RFC 3311. */
 #include "signaling/call.h"
 #include "signaling/media_offer.h"
+#include "signaling/peer.h"
 #include "signaling/transport.h"
 
 #define TOKEN_CALLEE 0x80u /* in a tag's spare byte: our From tag towards the callee */
@@ -233,13 +234,15 @@ static void dispatch(struct work *w, enum call_leg_side leg, const struct event 
 	}
 }
 
-void call_request(struct sig *g, uint32_t slot, const struct token *token, const struct event *ev)
+void call_request(struct sig *g, uint32_t slot, const struct token *token, const struct event *came)
 {
 	struct work w;
+	struct event at = *came, *ev = &at;
 	enum call_leg_side leg = token->aux & TOKEN_CALLEE ? LEG_CALLEE : LEG_CALLER;
 	const struct msg *m = ev->m;
 	work_open(&w, g, slot, ev->now);
 	struct call_leg *l = &w.s.leg[leg];
+	at.reply = peer_reply_mode(&w, leg);
 	bool other_attempt = leg == LEG_CALLEE && (token->aux & 0x7f) != w.s.attempt;
 	if (other_attempt || !in_this_dialog(&w, leg, ev)) {
 		stat_set(&g->head->working_on, 0);
@@ -247,7 +250,7 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 			reply(g, ev, other_attempt && m->method == METHOD_BYE ? 200 : 481, (struct span){ 0 });
 		return;
 	}
-	l->source = ev->source;
+	peer_heard(&w, leg, ev);
 	if (m->method == METHOD_ACK) {
 		ack(&w, leg, ev);
 		work_commit(&w);

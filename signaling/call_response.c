@@ -2,6 +2,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_offer.h"
+#include "signaling/peer.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
 
@@ -26,6 +27,7 @@ void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev
 		l->target = ev->source;
 	}
 	l->target.bits = 0;
+	peer_aim(w, leg, ev);
 }
 
 void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev)

@@ -1,7 +1,10 @@
 /* A new INVITE: who calls whom, may they, and where it goes (behaviour: numbers and identity; routing: who is calling). */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/identity.h"
 #include "signaling/media_pool.h"
+#include "signaling/numbers.h"
+#include "signaling/peer.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -37,34 +40,10 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 struct asked { /* what the INVITE asks for */
 	uint32_t ingress;
 	const struct cfg_mapping_gateway *mg;
-	struct span callee, caller, display;
+	struct span callee_in, caller_in; /* as they came */
+	struct span callee, caller;       /* behind the dial plans of the ingress */
+	char callee_text[DIALPLAN_BYTES], caller_text[DIALPLAN_BYTES];
 };
-
-static struct span callee_of(const struct cfg_mapping_gateway *mg, const struct msg *m)
-{
-	return mg->callee_from == CALLEE_FROM_REQUEST_LINE ? uri_user(&m->ruri) : uri_user(&m->to.u);
-}
-
-static struct span caller_of(const struct cfg_mapping_gateway *mg, const struct msg *m)
-{
-	switch (mg->caller_from) {
-	case CALLER_FROM_RPID:
-		if (m->has_remote_party_id)
-			return uri_user(&m->remote_party_id.u);
-		break;
-	case CALLER_FROM_PAI:
-		if (m->n_identities)
-			return uri_user(&m->identities[0].u);
-		break;
-	case CALLER_FROM_DISPLAY:
-		if (m->from.display.n)
-			return m->from.display;
-		break;
-	default:
-		break;
-	}
-	return uri_user(&m->from.u);
-}
 
 static bool identify(struct sig *g, const struct event *ev, struct asked *a)
 {
@@ -75,16 +54,12 @@ static bool identify(struct sig *g, const struct event *ev, struct asked *a)
 	if (a->ingress == CONFIG_NONE)
 		return false;
 	a->mg = cfg_mapping(g->c, a->ingress);
-	a->callee = callee_of(a->mg, ev->m);
-	a->caller = caller_of(a->mg, ev->m);
-	a->display = ev->m->from.display;
-	struct span prefix = cfg_span(g->c, a->mg->tech_prefix);
-	if (prefix.n && span_starts(a->callee, prefix))
-		a->callee = (struct span){ a->callee.p + prefix.n, a->callee.n - prefix.n };
+	a->callee_in = identity_callee(g->c, a->mg, ev->m);
+	a->caller_in = identity_caller(a->mg, ev->m);
 	return true;
 }
 
-static enum end_reason admissible(struct sig *g, const struct event *ev, const struct asked *a)
+static enum end_reason admissible(struct sig *g, const struct event *ev, struct asked *a)
 {
 	if (g->draining)
 		return END_DRAINING;
@@ -96,7 +71,9 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, const s
 		return END_EXTENSION;
 	if (a->mg->lock == LOCK_OUT || a->mg->lock == LOCK_ALL)
 		return END_LOCKED;
-	if (!a->callee.n)
+	/* a caller that is too short for a rule stays as it is: only the callee can be dialled on */
+	numbers_apply(g, a->mg->caller_dial_plan, a->caller_in, a->caller_text, &a->caller);
+	if (numbers_apply(g, a->mg->callee_dial_plan, a->callee_in, a->callee_text, &a->callee) == DIALPLAN_INCOMPLETE || !a->callee.n)
 		return END_INCOMPLETE;
 	if (!prefix_allowed(g->c, &a->mg->callee_prefixes, a->callee) || !prefix_allowed(g->c, &a->mg->caller_prefixes, a->caller))
 		return END_FILTERED;
@@ -186,9 +163,12 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	call->config_generation = w->g->c->generation;
 	w->s.pdd_ms = UINT64_MAX;
 	work_put(w, TEXT_INGRESS, cfg_span(w->g->c, a->mg->id));
-	work_put(w, TEXT_CALLEE_IN, a->callee);
-	work_put(w, TEXT_CALLER_IN, a->caller);
-	work_put(w, TEXT_DISPLAY, a->display);
+	work_put(w, TEXT_CALLEE_IN, a->callee_in);
+	work_put(w, TEXT_CALLER_IN, a->caller_in);
+	work_put(w, TEXT_CALLEE, a->callee);
+	work_put(w, TEXT_CALLER, a->caller);
+	work_put(w, TEXT_DISPLAY, ev->m->from.display);
+	identity_keep(w, a->mg, ev->m);
 	learn_caller(w, ev);
 	bool sdp = ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp"));
 	if (sdp)
@@ -249,8 +229,9 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	return e == -EBADMSG || e == -E2BIG ? END_NO_CODEC : END_OVERLOAD;
 }
 
-void call_invite(struct sig *g, const struct event *ev)
+void call_invite(struct sig *g, const struct event *came)
 {
+	struct event at = *came, *ev = &at;
 	const struct msg *m = ev->m;
 	struct asked a;
 	uint64_t merge = key_merge(g, m->call_id, m->from.tag, m->cseq);
@@ -263,6 +244,7 @@ void call_invite(struct sig *g, const struct event *ev)
 			call_refuse(g, ev, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
 		return;
 	}
+	at.reply = a.mg->reply_address;
 	for (uint32_t e = index_first(&g->merges, merge); e != INDEX_NONE; e = index_next(&g->merges, e)) {
 		call_refuse(g, ev, CONFIG_NONE, END_LOOP, (struct span){ 0 });
 		return;
@@ -307,9 +289,11 @@ void call_invite(struct sig *g, const struct event *ev)
 static void reply_now(struct sig *g, const struct event *ev, uint16_t code)
 {
 	struct out o = compose_begin(g);
+	struct event of_peer = *ev;
 	struct addr to;
 	compose_reply(g, &o, ev, code, (struct span){ 0 }, (struct span){ 0 });
-	reply_address(ev, &to);
+	of_peer.reply = peer_reply_mode_of(g, ev);
+	reply_address(&of_peer, &to);
 	if (!o.full)
 		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
 }

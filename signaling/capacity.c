@@ -79,6 +79,18 @@ void capacity_routed(struct sig *g, uint32_t cell)
 		commit_u32(&g->cells[cell].last_hour, g->cells[cell].last_hour + 1);
 }
 
+uint64_t capacity_turn(struct sig *g, uint32_t cell)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < g->c->system.signaling; i++) {
+		const struct capacity_cell *c = cell_of(g, i, cell);
+		sum += c ? CMM_LOAD_SHARED(c->attempts) : 0;
+	}
+	if (cell < g->n_cells)
+		stat_add(&g->cells[cell].attempts, 1);
+	return sum;
+}
+
 /* A sixtieth each minute: what an hour's window would forget on average, without keeping the window. */
 void capacity_decay(struct sig *g)
 {

@@ -10,6 +10,7 @@ void capacity_give_line(struct sig *g, uint32_t cell);
 uint32_t capacity_calls(const struct sig *g, uint32_t cell); /* over all workers */
 uint32_t capacity_last_hour(const struct sig *g, uint32_t cell);
 void capacity_routed(struct sig *g, uint32_t cell);          /* for `history` in the sort chain */
+uint64_t capacity_turn(struct sig *g, uint32_t cell);        /* uses so far, by all workers; counts one more */
 void capacity_decay(struct sig *g);                          /* once a minute */
 void capacity_clear(struct sig *g);                          /* before an adopter counts again */
 #endif

@@ -1,4 +1,6 @@
 #include "signaling/compose.h"
+#include "signaling/identity.h"
+#include "signaling/peer.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -137,6 +139,7 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_line(o, SPAN("Call-ID: "), (struct span){ call_id, compose_call_id(w, call_id, sizeof call_id) });
 	out_cseq(o, t->cseq, SPAN("INVITE"));
 	out_contact(w, o, t->listen, &t->to);
+	identity_lines(w, o);
 	out_span(o, allow_line);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_body(o, b);
@@ -295,22 +298,6 @@ static void out_echo(struct out *o, const struct msg *m)
 	out_line(o, m->method_text.n ? m->method_text : m->cseq_method, (struct span){ 0 });
 	for (uint32_t i = 0; i < m->n_record_routes; i++)
 		out_line(o, SPAN("Record-Route: "), m->record_routes[i]);
-}
-
-void reply_address(const struct event *ev, struct addr *ret_to)
-{
-	const struct msg_via *v = &ev->m->via;
-	*ret_to = ev->source;
-	ret_to->bits = 0;
-	if (!v->has_rport)
-		ret_to->port = v->port ? v->port : 5060;
-	if (v->maddr.n) {
-		struct addr a;
-		if (addr_parse(v->maddr, &a) == 0) {
-			a.port = v->port ? v->port : 5060;
-			*ret_to = a;
-		}
-	}
 }
 
 /* Block: two lengths, the lines up to To without its line end, then the rest: the tag goes in between. */

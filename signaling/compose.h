@@ -33,8 +33,6 @@ int compose_keep_request(struct work *w, struct call_txn *t, const struct event 
 void compose_response(const struct work *w, struct out *o, const struct call_txn *t, uint16_t code, struct span extra, const struct body *b);
 /* response to a request that has no call; `tag` n 0: none is added */
 void compose_reply(struct sig *g, struct out *o, const struct event *ev, uint16_t code, struct span phrase, struct span extra);
-/* where responses to this request go, RFC 3261 section 18.2.2, RFC 3581 */
-void reply_address(const struct event *ev, struct addr *ret_to);
 
 /* header lines */
 void out_reason(struct out *o, uint16_t cause); /* Reason: Q.850 */

@@ -100,6 +100,7 @@ struct event {
 	uint8_t hops;
 	uint64_t now; /* clock_ms() */
 	const struct msg *m;
+	uint32_t reply; /* enum cfg_reply_address of whoever sent it, once that is known (peer.h) */
 };
 
 /* --- worker.c --- */

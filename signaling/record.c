@@ -1,5 +1,6 @@
 /* Call detail records into the journal (shm/journal.h): written at the tail, named by the call's commit, then published. */
 #include "signaling/call.h"
+#include "signaling/identity.h"
 #include "signaling/media_pool.h"
 
 static uint64_t acknowledged(const struct sig *g)
@@ -137,9 +138,10 @@ uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress,
 	e->cause = info->cause;
 	e->reason = (uint16_t)reason;
 	e->source_in = ev->source;
-	put(e, &used, &e->ingress, cfg_span(g->c, cfg_mapping(g->c, ingress)->id));
-	put(e, &used, &e->caller_in, uri_user(&m->from.u));
-	put(e, &used, &e->callee_in, uri_user(&m->ruri));
+	const struct cfg_mapping_gateway *mg = cfg_mapping(g->c, ingress);
+	put(e, &used, &e->ingress, cfg_span(g->c, mg->id));
+	put(e, &used, &e->caller_in, identity_caller(mg, m));
+	put(e, &used, &e->callee_in, identity_callee(g->c, mg, m));
 	put(e, &used, &e->sip_call_id_in, m->call_id);
 	return sequence + 1;
 }

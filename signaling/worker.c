@@ -3,6 +3,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_pool.h"
+#include "signaling/peer.h"
 #include "signaling/transport.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -41,9 +42,11 @@ static bool live(const struct sig *g, const struct token *t)
 static void reply_stateless(struct sig *g, const struct event *ev, uint16_t code, const char *phrase, struct span extra)
 {
 	struct out o = compose_begin(g);
+	struct event of_peer = *ev;
 	struct addr to;
 	compose_reply(g, &o, ev, code, span_of(phrase), extra);
-	reply_address(ev, &to);
+	of_peer.reply = peer_reply_mode_of(g, ev);
+	reply_address(&of_peer, &to);
 	if (!o.full)
 		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
 }
@@ -172,7 +175,7 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	const char *why = NULL;
 	struct token t;
 	uint32_t number;
-	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m };
+	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m, REPLY_AUTO };
 	int r = msg_parse(g->parser, data, n, &m, &why);
 	if (r == -ENODATA)
 		return;

@@ -23,21 +23,17 @@ static const struct {
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {certificate: a.pem}}\n", "encrypts", "sip.tls.certificate" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {verify: off}}\n", "encrypts", "sip.tls.verify" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], digest: [sha-256]}\n", "authenticates", "sip.digest" },
-	{ "dial_plans: {p: [{match: \"1*\", rewrite: \"*\"}]}\n", NULL, "dial_plans" },
 	{ "number_lists: {p: {type: black, on: callee}}\n", "restricts", "number_lists" },
 	{ "accounts: [{id: a, password: b}]\n", "authenticates", "accounts" },
 	{ "registrations: [{id: a, proxy: b, username: u, password: p}]\n", NULL, "registrations" },
 	{ "lrn_sources: {a: {type: sip, path: b}}\n", NULL, "lrn_sources" },
 	{ CUSTOMER("authentication: digest"), "authenticates", "mapping_gateways[[]cust].authentication: digest" },
-	{ CUSTOMER("reply_address: via"), NULL, "mapping_gateways[[]cust].reply_address" },
 	{ CUSTOMER("periods: [{line_limit: 3}]"), "restricts", "mapping_gateways[[]cust].periods" },
 	{ GATEWAY("username: u, password: very-secret"), "authenticates", "routing_gateways[[]gw].username" },
 	{ GATEWAY("transport: tls"), "encrypts", "routing_gateways[[]gw].transport: tls" },
 	{ GATEWAY("transport: tcp"), NULL, "routing_gateways[[]gw].transport" },
 	{ GATEWAY("options_ping: {}"), NULL, "routing_gateways[[]gw].options_ping" },
 	{ GATEWAY("circuit: {failures: 2}"), NULL, "routing_gateways[[]gw].circuit" },
-	{ GATEWAY("privacy: id"), "restricts", "routing_gateways[[]gw].privacy" },
-	{ GATEWAY("p_asserted_identity: caller"), NULL, "routing_gateways[[]gw].p_asserted_identity" },
 	{ GATEWAY("check_rate: on"), "restricts", "routing_gateways[[]gw].check_rate" },
 	{ GATEWAY("min_profit: 0.1"), "restricts", "routing_gateways[[]gw].min_profit" },
 	{ GATEWAY("codecs: [PCMA]"), "restricts", "routing_gateways[[]gw].codecs" },
@@ -103,6 +99,10 @@ Test(built, defaults_are_nothing)
 		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], "
 			"min_profit: none"),
 		CUSTOMER("lists: [], periods: [], authentication: ip, rate_table: null, reply_address: auto"),
+		/* these work */
+		"dial_plans: {p: [{match: \"1*\", rewrite: \"*\"}]}\n" CUSTOMER("reply_address: via, request_address: socket, support_privacy: off, callee_dial_plan: p"),
+		GATEWAY("privacy: id, p_asserted_identity: caller, p_preferred_identity: passthrough, reply_address: socket, request_address: contact"),
+		"parameters: {SS_SIP_E164_DISPLAY_FROM: e164, SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT: on}\n",
 		"parameters: {SS_SIP_SESSION_TTL: 600, SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
