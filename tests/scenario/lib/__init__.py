@@ -32,6 +32,14 @@ def long_only(f):
     return f
 
 
+def shows(*names):
+    """Names the parameters and gateway keys that the case shows at work: SS_SIP_TIMEOUT_INVITE, routing_gateways.timeouts.invite."""
+    def mark(f):
+        f.shows = getattr(f, "shows", ()) + names
+        return f
+    return mark
+
+
 def limit(seconds):
     """How long the case may take (default 60 s)."""
     def mark(f):
