@@ -28,8 +28,6 @@ static const struct row {
 	{ "parameters.SS_SIP_OPTIONS_CHECK_PERIOD", NULL, NAMED },
 	{ "parameters.SS_BLACK_LIST_*", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_PUBLISH_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_SIP_SESSION_*", NULL, NAMED },
-	{ "parameters.SS_SIP_NO_TIMER_REINVITE_INTERVAL", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_USER_AGENT_EXPIRE", NULL, NAMED },
 	{ "parameters.SS_SIP_USER_AGENT_RETRY_DELAY", NULL, NAMED },
 	{ "parameters.SS_SIP_USER_AGENT_SEND_UNREGISTER", NULL, NAMED },

@@ -55,7 +55,10 @@ enum call_phase { CALL_SETUP, CALL_ANSWERED, CALL_UP, CALL_ENDING };
 	X(END_BAD_REQUEST, "malformed request", 400, 95)                      \
 	X(END_TOO_MANY_HOPS, "too many hops", 483, 25)                        \
 	X(END_LOOP, "loop", 482, 25)                                          \
-	X(END_EXTENSION, "unsupported extension", 420, 79)
+	X(END_EXTENSION, "unsupported extension", 420, 79)                    \
+	X(END_SESSION_INTERVAL, "session interval too small", 422, 127)       \
+	X(END_SESSION_EXPIRED, "session expired", 0, 41)                      \
+	X(END_SESSION_LIMIT, "session limit", 0, 16)
 enum end_reason {
 #define X(id, text, code, cause) id,
 	END_REASONS(X)
@@ -89,6 +92,7 @@ enum call_text_id {
 	TEXT_CALLER, TEXT_CALLEE, /* numbers behind the dial plans of the ingress */
 	TEXT_ASSERTED, TEXT_PREFERRED, TEXT_PARTY, /* values of P-Asserted-Identity, P-Preferred-Identity, Remote-Party-ID */
 	TEXT_SIGNED,       /* lines Identity and Date */
+	TEXT_SDP_BEFORE,   /* while an offer inside the dialog is open: what it takes the place of, in case it is refused */
 	TEXT_COUNT
 };
 struct call_text {
@@ -131,6 +135,24 @@ struct call_txn {
 #define TXN_RELIABLE      4u /* over TCP or TLS: not resent */
 #define TXN_CANCELLED     8u /* CANCEL has been sent */
 #define TXN_ACK_WAITS    16u /* client INVITE: answered with an offer; its ACK follows when the other side's brings the answer */
+#define TXN_INITIAL      32u /* client INVITE that makes the dialog: of an attempt */
+#define TXN_REFRESH      64u /* client INVITE or UPDATE that refreshes the session; nothing of it is passed on */
+#define TXN_OFFER       128u /* client, inside the dialog: carries the offer that TEXT_OFFER keeps */
+
+/* The session timer of a leg, RFC 4028 (signaling/session_timer.h). SESSION_PEERS: the peer refreshes and is watched. */
+enum session_role { SESSION_OFF, SESSION_OURS, SESSION_PEERS };
+struct call_session {
+	uint32_t interval;     /* seconds in force; 0: no timer */
+	uint32_t answer;       /* what our next 2xx agrees to, with answer_role; 0: no timer */
+	uint32_t min_se;       /* the largest Min-SE of the 422s received: goes into our requests; 0: none */
+	uint8_t role, answer_role; /* enum session_role */
+	uint8_t supported : 1; /* the peer supports it; callee leg before its answer: it is offered */
+	uint8_t tagged : 1;    /* the request had the option tag: the 2xx has `Require: timer` */
+	uint8_t named : 1;     /* the request names the extension at all: the 2xx has Session-Expires */
+	uint8_t update : 1;    /* the peer's Allow has UPDATE */
+	uint64_t refresh_at;   /* clock_ms(): our next refresh; 0: none */
+	uint64_t expires_at;   /* clock_ms(): interval and grace are over; 0: none */
+};
 
 struct call_leg {
 	uint32_t cseq_local;   /* last used by us */
@@ -144,6 +166,8 @@ struct call_leg {
 	uint8_t behind_nat : 1, on_hold : 1;
 	uint32_t media[CALL_STREAMS]; /* port pair + 1; 0: none */
 	uint32_t media_generation[CALL_STREAMS];
+	struct call_session session;
+	uint64_t sdp_hash;     /* of the last body that came from here and counts; 0: none */
 };
 
 struct call_state {                    /* the changing part */
@@ -163,6 +187,11 @@ struct call_state {                    /* the changing part */
 	uint64_t end_at;               /* clock_ms(): maximum duration; 0: none */
 	uint64_t stage_at;             /* clock_ms(): the stage's time is over; 0: none */
 	uint64_t media_at;             /* clock_ms(): look at the RTP again; 0: none */
+	uint64_t media_from;           /* clock_ms(): silence counts from here: the answer, the end of a hold */
+	uint32_t session_ttl;          /* seconds: longest session interval; this and the next four are those of the call's start */
+	uint8_t session_segment, session_grace; /* refreshes per interval; seconds after an interval unconfirmed */
+	uint8_t limit_reason;          /* enum end_reason at the end of longest_ms */
+	uint32_t longest_ms;           /* an answered call's longest duration; 0: none */
 	uint64_t attempt_ms, attempt_wall_ms, progress_wall_ms, alert_wall_ms, answer_wall_ms;
 	uint64_t answer_ms;            /* clock_ms() */
 	uint64_t pdd_ms;               /* UINT64_MAX: unknown */

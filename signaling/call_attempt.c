@@ -4,6 +4,7 @@
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
+#include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
 #include <errno.h>
@@ -78,11 +79,50 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	leg->cseq_local = 1;
 	leg->cseq_remote = leg->remote_tag_n = 0;
 	leg->on_hold = 0;
+	leg->sdp_hash = 0;
+	session_next_attempt(w);
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
 	identity_numbers(w, gw);
 	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });
 	work_put(w, TEXT_OUT_ROUTES, (struct span){ 0 });
 	work_put(w, TEXT_SDP_TO_CALLEE, (struct span){ 0 });
+}
+
+static int send_invite(struct work *w, const struct body *body)
+{
+	struct call_leg *leg = &w->s.leg[LEG_CALLEE];
+	struct call_txn *t = txn_new(w, false, METHOD_INVITE, LEG_CALLEE);
+	if (!t)
+		return -ENOMEM;
+	struct out o = compose_begin(w->g);
+	t->attempt = w->s.attempt;
+	t->flags = TXN_INITIAL;
+	t->cseq = leg->cseq_local;
+	t->listen = leg->listen;
+	t->to = leg->target;
+	compose_invite(w, &o, t, body);
+	txn_message(w, t, &o);
+	txn_start_client(w, t);
+	return 0;
+}
+
+/* What the gateway said of the first INVITE is no part of the attempt any more: a dialog that had begun is none. */
+bool attempt_repeat(struct work *w)
+{
+	struct call_leg *leg = &w->s.leg[LEG_CALLEE];
+	const struct config *c = w->g->c;
+	if (w->s.config_generation != c->generation || w->s.gateway >= c->routing_gateways.n)
+		return false;
+	const struct cfg_routing_gateway *gw = cfg_routing(c, w->s.gateway);
+	struct body body = { SPAN("application/sdp"), { 0 } };
+	w->s.stage = STAGE_INVITE;
+	w->s.stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
+	leg->cseq_local++;
+	leg->remote_tag_n = 0;
+	leg->target = *gateway_address(c, gw);
+	identity_put(w, gw);
+	body.text = work_text(w, TEXT_SDP_TO_CALLEE);
+	return send_invite(w, &body) == 0;
 }
 
 int attempt_start(struct work *w)
@@ -104,17 +144,9 @@ int attempt_start(struct work *w)
 		if (r < 0)
 			return r;
 	}
-	struct call_txn *t = txn_new(w, false, METHOD_INVITE, LEG_CALLEE);
-	if (!t)
-		return -ENOMEM;
-	struct out o = compose_begin(g);
-	t->attempt = w->s.attempt;
-	t->cseq = w->s.leg[LEG_CALLEE].cseq_local;
-	t->listen = w->s.leg[LEG_CALLEE].listen;
-	t->to = w->s.leg[LEG_CALLEE].target;
-	compose_invite(w, &o, t, &body);
-	txn_message(w, t, &o);
-	txn_start_client(w, t);
+	int sent = send_invite(w, &body);
+	if (sent < 0)
+		return sent;
 	capacity_routed(g, cell_routing(g->c, w->s.gateway));
 	const struct capacity_cell *cell = &g->cells[cell_routing(g->c, w->s.gateway)];
 	stat_add(&cell->attempts, 1);

@@ -2,6 +2,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_pool.h"
+#include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
 
@@ -60,6 +61,7 @@ static void finish(struct work *w, enum end_reason reason, enum journal_ended_by
 	w->s.phase = CALL_ENDING;
 	w->s.stage = STAGE_NONE;
 	w->s.stage_at = w->s.end_at = w->s.media_at = 0;
+	session_stop(&w->s);
 	g->reserved--;
 	call_event(w, EVENT_CALL_END);
 }
@@ -73,6 +75,8 @@ void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by,
 		out_reason(&extra, cause);
 		if (code == 503 && (reason == END_OVERLOAD || reason == END_DRAINING || reason == END_SHUTDOWN))
 			out_lit(&extra, "Retry-After: 10\r\n");
+		if (code == 422) /* mandatory in one (RFC 4028 section 6), whoever refused */
+			out_span(&extra, session_min_se_line);
 		struct out o = compose_begin(w->g);
 		compose_response(w, &o, t, code, out_done(&extra), NULL);
 		t->state = TXN_COMPLETED;

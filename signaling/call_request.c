@@ -2,6 +2,8 @@
 #include "signaling/call.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
+#include "signaling/session.h"
+#include "signaling/session_timer.h"
 #include "signaling/transport.h"
 
 #define TOKEN_CALLEE 0x80u /* in a tag's spare byte: our From tag towards the callee */
@@ -128,10 +130,10 @@ static struct call_txn *keep_server(struct work *w, enum call_leg_side leg, cons
 	return t;
 }
 
-static void answer(struct work *w, struct call_txn *t, uint16_t code)
+static void answer(struct work *w, struct call_txn *t, uint16_t code, const struct body *body)
 {
 	struct out o = compose_begin(w->g);
-	compose_response(w, &o, t, code, (struct span){ 0 }, NULL);
+	compose_response(w, &o, t, code, (struct span){ 0 }, body);
 	t->code = code;
 	if (code >= 200 && t->method != METHOD_INVITE) {
 		done_add(w->g, DONE_RESPONSE, t->key, out_done(&o), t->listen, &t->to, w->now);
@@ -140,7 +142,7 @@ static void answer(struct work *w, struct call_txn *t, uint16_t code)
 		return;
 	}
 	if (code >= 200) {
-		t->state = TXN_COMPLETED;
+		t->state = code < 300 ? TXN_ACCEPTED : TXN_COMPLETED;
 		txn_start_server_final(w, t);
 	}
 	txn_message(w, t, &o);
@@ -156,27 +158,69 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
 		return;
 	}
-	if (m->body.n && msg_type_is(m, SPAN("application/sdp"))) {
+	bool offer = m->body.n && msg_type_is(m, SPAN("application/sdp"));
+	if (offer) {
 		int r = media_carry_offer(w, leg, m->body, &body);
 		if (r < 0) {
-			work_put(w, TEXT_OFFER, (struct span){ 0 });
-			answer(w, server, r == -EAGAIN ? 503 : 488);
+			media_refuse(w, other);
+			answer(w, server, r == -EAGAIN ? 503 : 488, NULL);
 			return;
 		}
 	} else if (m->body.n) {
 		body = (struct body){ m->content_type_value, m->body };
 	}
-	if (m->method == METHOD_INVITE || m->method == METHOD_UPDATE)
+	if (m->method == METHOD_INVITE || m->method == METHOD_UPDATE) {
 		learn_target(w, leg, ev);
+		if (w->s.phase != CALL_SETUP)
+			session_learn(w, leg, m);
+	}
 	if (m->method == METHOD_INVITE)
-		answer(w, server, 100);
+		answer(w, server, 100, NULL);
 	struct call_txn *client = call_send(w, other, m->method, (struct span){ 0 }, &body);
 	if (!client) {
-		answer(w, server, 500);
+		if (offer)
+			media_refuse(w, other);
+		answer(w, server, 500, NULL);
 		return;
 	}
+	client->flags |= offer ? TXN_OFFER : 0;
 	client->pair = (uint8_t)(txn_number(w, server) + 1);
 	server->pair = (uint8_t)(txn_number(w, client) + 1);
+}
+
+/* A request that only says "I am still there": the very body that was sent last (so the same version, RFC 3264 section 8),
+ * or an UPDATE without any. It is answered here, with the body sent last, and not passed on: each leg has a session timer of
+ * its own, and the other side has no part in this one. A changed body is passed on, whatever its version says. */
+static bool is_refresh(const struct work *w, enum call_leg_side leg, const struct msg *m)
+{
+	if (w->s.phase != CALL_UP)
+		return false;
+	if (!m->body.n)
+		return m->method == METHOD_UPDATE && (m->session_expires >= 0 || w->s.leg[leg].session.role != SESSION_OFF);
+	return msg_type_is(m, SPAN("application/sdp")) && media_unchanged(w, leg, m->body);
+}
+
+static void answer_refresh(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	struct body body = { SPAN("application/sdp"), { 0 } };
+	struct call_txn *t = keep_server(w, leg, ev);
+	if (!t) {
+		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
+		return;
+	}
+	learn_target(w, leg, ev);
+	session_learn(w, leg, ev->m);
+	if (ev->m->body.n)
+		body.text = work_text(w, leg == LEG_CALLER ? TEXT_SDP_TO_CALLER : TEXT_SDP_TO_CALLEE);
+	answer(w, t, 200, &body);
+	session_answered(w, leg);
+}
+
+/* what session timers ask of a request before anything else is done: RFC 4028 section 9 */
+static bool interval_too_small(const struct msg *m)
+{
+	struct session_asked a = session_timer_asked(m);
+	return (m->method == METHOD_INVITE || m->method == METHOD_UPDATE) && session_timer_too_small(&a);
 }
 
 static void re_invite(struct work *w, enum call_leg_side leg, const struct event *ev)
@@ -185,6 +229,8 @@ static void re_invite(struct work *w, enum call_leg_side leg, const struct event
 		reply(w->g, ev, 481, (struct span){ 0 });
 	else if (w->s.phase == CALL_SETUP && leg == LEG_CALLER) /* a second one before the first is answered: section 14.2 */
 		reply(w->g, ev, 500, SPAN("Retry-After: 3\r\n"));
+	else if (is_refresh(w, leg, ev->m) && !invite_open(w, leg, false) && !work_text(w, TEXT_OFFER).n)
+		answer_refresh(w, leg, ev);
 	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_OFFER).n)
 		reply(w->g, ev, 491, (struct span){ 0 });
 	else
@@ -200,6 +246,8 @@ static void update(struct work *w, enum call_leg_side leg, const struct event *e
 		reply(w->g, ev, 491, (struct span){ 0 }); /* RFC 3311 section 5.2 */
 	else if (w->s.phase == CALL_SETUP && !w->s.leg[leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER].remote_tag_n && leg == LEG_CALLER)
 		reply(w->g, ev, 500, SPAN("Retry-After: 2\r\n")); /* the callee has no dialog yet */
+	else if (is_refresh(w, leg, ev->m))
+		answer_refresh(w, leg, ev);
 	else
 		pass_on(w, leg, ev);
 }
@@ -256,16 +304,15 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 		work_commit(&w);
 		return;
 	}
-	if (m->require.n) {
-		char lines[256];
-		struct out o = out_init(lines, sizeof lines);
-		for (uint32_t i = 0; i < m->require.n; i++) {
-			out_span(&o, i ? SPAN(", ") : SPAN("Unsupported: "));
-			out_span(&o, m->require.v[i]);
-		}
-		out_lit(&o, "\r\n");
+	struct out lines = out_init((char[256]){ 0 }, 256);
+	if (out_unsupported(&lines, m)) {
 		stat_set(&g->head->working_on, 0);
-		reply(g, ev, 420, o.full ? (struct span){ 0 } : out_done(&o));
+		reply(g, ev, 420, lines.full ? (struct span){ 0 } : out_done(&lines));
+		return;
+	}
+	if (interval_too_small(m) && w.s.phase != CALL_ENDING) {
+		stat_set(&g->head->working_on, 0);
+		reply(g, ev, 422, session_min_se_line);
 		return;
 	}
 	if (l->cseq_remote && m->cseq < l->cseq_remote) { /* out of order: section 12.2.2 */

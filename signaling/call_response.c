@@ -3,6 +3,7 @@
 #include "signaling/capacity.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
+#include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
 
@@ -100,6 +101,7 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 	}
 	if (m->to.tag.n)
 		learn_dialog(w, LEG_CALLEE, ev);
+	session_learn_allow(w, LEG_CALLEE, m);
 	struct call_txn *caller = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
 	struct body body = { 0 };
 	if (sdp) {
@@ -223,6 +225,7 @@ static void answer_caller(struct work *w, struct call_txn *caller, uint16_t code
 {
 	struct out o = compose_begin(w->g);
 	compose_response(w, &o, caller, code, (struct span){ 0 }, body);
+	session_answered(w, LEG_CALLER);
 	caller->state = TXN_ACCEPTED;
 	caller->code = code;
 	txn_message(w, caller, &o);
@@ -232,9 +235,8 @@ static void answer_caller(struct work *w, struct call_txn *caller, uint16_t code
 static void start_limits(struct work *w)
 {
 	const struct config *c = w->g->c;
-	int64_t limit = c->param[P_SS_MAX_CALL_DURATION];
-	if (limit > 0 && limit < (int64_t)CONFIG_NONE)
-		w->s.end_at = w->now + (uint64_t)limit;
+	session_start_limit(w);
+	w->s.media_from = w->now;
 	bool check = w->s.gateway < c->routing_gateways.n && cfg_routing(c, w->s.gateway)->media_check != CHECK_NONE;
 	if (w->s.relayed && c->media.timeout && check)
 		w->s.media_at = w->now + c->media.timeout;
@@ -262,6 +264,7 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 	s->answer_wall_ms = clock_wall_ms();
 	index_del(&w->g->merges, w->slot);
 	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	session_agreed(w, LEG_CALLEE, ev->m);
 	if (s->pdd_ms == UINT64_MAX)
 		s->pdd_ms = w->now - s->attempt_ms;
 	if (s->offer_pending && body.text.n)
@@ -302,6 +305,8 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		if (t->state == TXN_ACCEPTED)
 			return;
 		acknowledge_failure(w, t, ev);
+		if (!abandoned && w->s.phase == CALL_SETUP && m->status == 422 && session_raise(w, LEG_CALLEE, m) && attempt_repeat(w))
+			return; /* no failure: the gateway wants a longer session interval */
 		if (!abandoned && w->s.phase == CALL_SETUP)
 			attempt_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {
@@ -327,6 +332,8 @@ static void pass_back(struct work *w, struct call_txn *server, const struct even
 	struct out o = compose_begin(w->g);
 	compose_response(w, &o, server, m->status, (struct span){ 0 }, body);
 	server->code = m->status;
+	if (m->status < 300 && w->s.phase != CALL_SETUP && (server->method == METHOD_INVITE || server->method == METHOD_UPDATE))
+		session_answered(w, server->leg);
 	if (server->method == METHOD_INVITE) {
 		server->state = m->status < 300 ? TXN_ACCEPTED : TXN_COMPLETED;
 		txn_message(w, server, &o);
@@ -343,6 +350,62 @@ static bool dialog_is_gone(uint16_t code)
 	return code == 408 || code == 481; /* section 12.2.1.2 */
 }
 
+static void end_if_gone(struct work *w, enum call_leg_side leg, uint16_t code)
+{
+	if (dialog_is_gone(code) && (w->s.phase == CALL_UP || w->s.phase == CALL_ANSWERED))
+		call_hang_up(w, END_DIALOG_GONE, leg == LEG_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE);
+}
+
+static void close_failed(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	if (t->method == METHOD_INVITE)
+		acknowledge_failure(w, t, ev);
+	else
+		txn_free(w, t);
+}
+
+/* a refresh of our own: its answer is nothing to the other leg */
+static void refresh_answered(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	enum call_leg_side leg = t->leg;
+	enum txn_method method = t->method;
+	if (ev->m->status >= 300) {
+		close_failed(w, t, ev);
+	} else {
+		learn_target(w, leg, ev);
+		if (method == METHOD_INVITE)
+			send_ack(w, t, NULL);
+		else
+			txn_free(w, t);
+	}
+	session_refreshed(w, leg, method, ev->m);
+	end_if_gone(w, leg, ev->m->status);
+}
+
+/* The peer wants a longer session interval: the request that was passed on goes again, and its sender hears nothing of it. */
+static bool repeated_longer(struct work *w, struct call_txn *t, const struct event *ev)
+{
+	struct call_txn *server = txn_paired(w, t);
+	enum call_leg_side leg = t->leg;
+	enum txn_method method = t->method;
+	uint8_t offer = t->flags & TXN_OFFER;
+	struct body body = { SPAN("application/sdp"), { 0 } };
+	if (!server || !session_raise(w, leg, ev->m))
+		return false;
+	close_failed(w, t, ev);
+	if (offer)
+		body.text = work_text(w, leg == LEG_CALLER ? TEXT_SDP_TO_CALLER : TEXT_SDP_TO_CALLEE);
+	t = call_send(w, leg, method, (struct span){ 0 }, &body);
+	if (!t) { /* there was one a moment ago */
+		w->full = true;
+		return true;
+	}
+	t->flags |= offer;
+	t->pair = (uint8_t)(txn_number(w, server) + 1);
+	server->pair = (uint8_t)(txn_number(w, t) + 1);
+	return true;
+}
+
 static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev)
 {
 	const struct msg *m = ev->m;
@@ -351,8 +414,10 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 	bool invite = t->method == METHOD_INVITE;
 	if (m->status < 200) {
 		t->state = TXN_PROCEEDING;
-		t->resend_ms = 0;
-		t->end_ms = w->now + (invite ? 180000u : TXN_LIFE_MS);
+		if (invite) { /* others are sent again until the final response: section 17.1.2.2 */
+			t->resend_ms = 0;
+			t->end_ms = w->now + 180000u;
+		}
 		return;
 	}
 	if (invite && t->state == TXN_ACCEPTED) { /* the 2xx again: its ACK was lost */
@@ -360,11 +425,17 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 			w->send |= 1u << txn_number(w, t);
 		return;
 	}
+	if (t->flags & TXN_REFRESH) {
+		refresh_answered(w, t, ev);
+		return;
+	}
 	struct body body = { 0 };
+	bool had_offer = t->flags & TXN_OFFER;
 	if (m->status < 300) {
 		if (invite || t->method == METHOD_UPDATE)
 			learn_target(w, leg, ev);
-		bool had_offer = work_text(w, TEXT_OFFER).n > 0;
+		if ((invite || t->method == METHOD_UPDATE) && w->s.phase != CALL_SETUP)
+			session_agreed(w, leg, m);
 		if (had_offer)
 			media_accept(w, other);
 		if (m->body.n && has_sdp(m)) {
@@ -383,15 +454,14 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 			txn_free(w, t);
 		return;
 	}
-	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	if (m->status == 422 && w->s.phase != CALL_SETUP && repeated_longer(w, t, ev))
+		return;
+	if (had_offer)
+		media_refuse(w, leg);
 	if (server)
 		pass_back(w, server, ev, &body);
-	if (invite)
-		acknowledge_failure(w, t, ev);
-	else
-		txn_free(w, t);
-	if (dialog_is_gone(m->status) && (w->s.phase == CALL_UP || w->s.phase == CALL_ANSWERED))
-		call_hang_up(w, END_DIALOG_GONE, leg == LEG_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE);
+	close_failed(w, t, ev);
+	end_if_gone(w, leg, m->status);
 }
 
 /* --- dispatch --- */
@@ -423,7 +493,7 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 		} else {
 			t->state = TXN_PROCEEDING;
 		}
-	} else if (t->method == METHOD_INVITE && t->leg == LEG_CALLEE && t->attempt && t->cseq == 1) {
+	} else if (t->flags & TXN_INITIAL) {
 		initial_invite(&w, t, ev);
 	} else {
 		in_dialog(&w, t, ev);

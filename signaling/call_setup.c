@@ -5,6 +5,8 @@
 #include "signaling/media_pool.h"
 #include "signaling/numbers.h"
 #include "signaling/peer.h"
+#include "signaling/session.h"
+#include "signaling/session_timer.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -67,8 +69,12 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 		return END_OVERLOAD;
 	if (ev->m->max_forwards == 0)
 		return END_TOO_MANY_HOPS;
-	if (ev->m->require.n)
+	struct session_asked asked = session_timer_asked(ev->m);
+	struct out unknown = out_init((char[768]){ 0 }, 768);
+	if (out_unsupported(&unknown, ev->m))
 		return END_EXTENSION;
+	if (session_timer_too_small(&asked))
+		return END_SESSION_INTERVAL;
 	if (a->mg->lock == LOCK_OUT || a->mg->lock == LOCK_ALL)
 		return END_LOCKED;
 	/* a caller that is too short for a rule stays as it is: only the callee can be dialled on */
@@ -170,6 +176,7 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	work_put(w, TEXT_DISPLAY, ev->m->from.display);
 	identity_keep(w, a->mg, ev->m);
 	learn_caller(w, ev);
+	session_begin(w, ev->m);
 	bool sdp = ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp"));
 	if (sdp)
 		work_put(w, TEXT_OFFER, ev->m->body);
@@ -275,11 +282,9 @@ void call_invite(struct sig *g, const struct event *came)
 		count_one(g->head, COUNT_OVERLOADED);
 		out_span(&lines, overload_lines);
 	} else if (r == END_EXTENSION) {
-		for (uint32_t i = 0; i < m->require.n; i++) {
-			out_span(&lines, i ? SPAN(", ") : SPAN("Unsupported: "));
-			out_span(&lines, m->require.v[i]);
-		}
-		out_lit(&lines, "\r\n");
+		out_unsupported(&lines, m);
+	} else if (r == END_SESSION_INTERVAL) {
+		out_span(&lines, session_min_se_line);
 	}
 	call_refuse(g, ev, a.ingress, r, lines.full ? (struct span){ 0 } : out_done(&lines));
 }

@@ -2,6 +2,7 @@
 #include "signaling/call.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
+#include "signaling/session.h"
 #include "signaling/stage.h"
 
 static void resend(struct work *w, struct call_txn *t)
@@ -39,17 +40,16 @@ static void answer_pair(struct work *w, struct call_txn *t, uint16_t code)
 
 static void client_over(struct work *w, struct call_txn *t)
 {
-	bool initial = t->method == METHOD_INVITE && t->leg == LEG_CALLEE && t->cseq == 1;
-	if (initial && t->state == TXN_CALLING && w->s.phase == CALL_SETUP && !(t->flags & TXN_ABANDONED)) {
+	if (t->flags & TXN_INITIAL && t->state == TXN_CALLING && w->s.phase == CALL_SETUP && !(t->flags & TXN_ABANDONED)) {
 		call_abandon_to_done(w, t);
 		attempt_failed(w, END_INVITE_TIMEOUT, 0);
 		return;
 	}
 	if (t->state == TXN_CALLING || t->state == TXN_PROCEEDING) {
-		if (t->method == METHOD_INVITE || t->method == METHOD_UPDATE)
-			work_put(w, TEXT_OFFER, (struct span){ 0 });
+		if (t->flags & TXN_OFFER)
+			media_refuse(w, t->leg);
 		answer_pair(w, t, 408);
-	}
+	} /* a refresh of ours counts as unanswered, no more */
 	txn_free(w, t);
 }
 
@@ -81,7 +81,7 @@ static void stage_over(struct work *w)
 static uint64_t last_heard(const struct work *w, enum call_leg_side leg)
 {
 	struct media_flow f;
-	uint64_t last = w->s.answer_ms;
+	uint64_t last = w->s.media_from;
 	for (uint32_t i = 0; i < CALL_STREAMS; i++)
 		if (media_seen(w, leg, i, &f) == 0 && f.last_ms > last)
 			last = f.last_ms;
@@ -126,7 +126,8 @@ void call_timer_expired(struct sig *g, uint32_t slot, uint64_t now)
 	if (w.s.stage_at && w.s.stage_at <= now)
 		stage_over(&w);
 	if (w.s.end_at && w.s.end_at <= now)
-		call_terminate(&w, END_MAX_DURATION);
+		call_terminate(&w, w.s.limit_reason);
+	session_due(&w);
 	if (w.s.media_at && w.s.media_at <= now)
 		check_media(&w);
 	work_commit(&w);

@@ -1,6 +1,7 @@
 #include "signaling/compose.h"
 #include "signaling/identity.h"
 #include "signaling/peer.h"
+#include "signaling/session.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -101,6 +102,21 @@ void out_reason(struct out *o, uint16_t cause)
 	out_lit(o, "\r\n");
 }
 
+bool out_unsupported(struct out *o, const struct msg *m)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < m->require.n; i++) {
+		if (span_ieq(m->require.v[i], SPAN("timer")))
+			continue;
+		out_span(o, any ? SPAN(", ") : SPAN("Unsupported: "));
+		out_span(o, m->require.v[i]);
+		any = true;
+	}
+	if (any)
+		out_lit(o, "\r\n");
+	return any;
+}
+
 void out_body(struct out *o, const struct body *b)
 {
 	if (b && b->text.n) {
@@ -141,6 +157,7 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_contact(w, o, t->listen, &t->to);
 	identity_lines(w, o);
 	out_span(o, allow_line);
+	session_out_request(w, o, t);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_body(o, b);
 }
@@ -208,6 +225,7 @@ void compose_in_dialog(const struct work *w, struct out *o, const struct call_tx
 	if (t->method == METHOD_INVITE || t->method == METHOD_UPDATE) {
 		out_contact(w, o, t->listen, &t->to);
 		out_span(o, allow_line);
+		session_out_request(w, o, t);
 	}
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_span(o, extra);
@@ -358,6 +376,8 @@ void compose_response(const struct work *w, struct out *o, const struct call_txn
 	if ((t->method == METHOD_INVITE && code > 100 && code < 300) || (t->method == METHOD_UPDATE && code < 300)) {
 		out_contact(w, o, t->listen, &t->to);
 		out_span(o, allow_line);
+		if (code >= 200)
+			session_out_answer(w, o, t);
 	}
 	out_agent(w, o, SPAN("Server: "));
 	out_span(o, extra);

@@ -36,6 +36,8 @@ void compose_reply(struct sig *g, struct out *o, const struct event *ev, uint16_
 
 /* header lines */
 void out_reason(struct out *o, uint16_t cause); /* Reason: Q.850 */
+/* "Unsupported: ..." with the tags of Require that we do not know; false: there is none, nothing is written */
+bool out_unsupported(struct out *o, const struct msg *m);
 void out_body(struct out *o, const struct body *b); /* Content-Type, Content-Length, empty line, body */
 extern const struct span allow_line; /* "Allow: ...\r\n" */
 #endif

@@ -127,9 +127,14 @@ static uint64_t session_id(const struct work *w, enum call_leg_side to)
 	return hash_sip(&w->g->private_key, &w->call->id, sizeof w->call->id) % 1000000000u * 2 + to;
 }
 
+static enum call_text_id sent_to(enum call_leg_side leg)
+{
+	return leg == LEG_CALLER ? TEXT_SDP_TO_CALLER : TEXT_SDP_TO_CALLEE;
+}
+
 static int write_body(struct work *w, enum call_leg_side to, struct sdp_rewrite *r, struct body *ret_body)
 {
-	enum call_text_id last_id = to == LEG_CALLER ? TEXT_SDP_TO_CALLER : TEXT_SDP_TO_CALLEE;
+	enum call_text_id last_id = sent_to(to);
 	struct span last = work_text(w, last_id);
 	struct call_leg *leg = &w->s.leg[to];
 	for (int again = 0; again < 2; again++) { /* a changed body gets the next version (RFC 3264 section 8) */
@@ -157,6 +162,27 @@ static int read_body(const struct work *w, struct span sdp)
 	return e == 0 && parsed.n_media > c->sip.max_media_lines ? -E2BIG : e;
 }
 
+static uint64_t body_hash(const struct work *w, struct span sdp)
+{
+	uint64_t h = hash_sip(&w->g->private_key, sdp.p, sdp.n);
+	return h ? h : 1;
+}
+
+/* `parsed`, read from `sdp`, is what leg `from` says from now on */
+static void counts(struct work *w, enum call_leg_side from, struct span sdp)
+{
+	struct call_leg *leg = &w->s.leg[from];
+	bool held = leg->on_hold;
+	leg->streams = (uint8_t)parsed.n_media;
+	leg->on_hold = sdp_on_hold(&parsed);
+	leg->sdp_hash = body_hash(w, sdp);
+	if (!held || leg->on_hold)
+		return;
+	w->s.media_from = w->now; /* the silence of the hold is none */
+	if (w->s.media_at)
+		w->s.media_at = w->now + w->g->c->media.timeout;
+}
+
 static int carry(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body, bool apply)
 {
 	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
@@ -172,10 +198,8 @@ static int carry(struct work *w, enum call_leg_side from, struct span sdp, struc
 		const struct addr *own = &w->g->listen[w->s.leg[to].listen].addr;
 		r.address = addr_is_any(own) ? *media_address(w->g->c, address_of_family(w->g->c, own->family)) : *own;
 	}
-	if (apply) {
-		w->s.leg[from].streams = (uint8_t)parsed.n_media;
-		w->s.leg[from].on_hold = sdp_on_hold(&parsed);
-	}
+	if (apply)
+		counts(w, from, sdp);
 	if (from == LEG_CALLEE && !work_text(w, TEXT_CODEC).n)
 		work_put(w, TEXT_CODEC, sdp_codec(&parsed));
 	return write_body(w, to, &r, ret_body);
@@ -188,21 +212,47 @@ int media_carry(struct work *w, enum call_leg_side from, struct span sdp, struct
 
 int media_carry_offer(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body)
 {
+	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
 	work_put(w, TEXT_OFFER, sdp);
+	work_put(w, TEXT_SDP_BEFORE, work_text(w, sent_to(to)));
 	return carry(w, from, sdp, ret_body, false);
+}
+
+/* the relay learns what leg `from` said in `sdp` */
+static void apply(struct work *w, enum call_leg_side from, struct span sdp)
+{
+	if (!sdp.n || read_body(w, sdp) < 0)
+		return;
+	counts(w, from, sdp);
+	for (uint32_t i = 0; w->s.relayed && i < parsed.n_media && i < CALL_STREAMS; i++)
+		if (parsed.media[i].port && media_wanted(w, from, i))
+			want_from(w, from, i, &parsed.media[i]);
 }
 
 void media_accept(struct work *w, enum call_leg_side offerer)
 {
-	struct span offer = work_text(w, TEXT_OFFER);
-	if (offer.n && read_body(w, offer) == 0) {
-		w->s.leg[offerer].streams = (uint8_t)parsed.n_media;
-		w->s.leg[offerer].on_hold = sdp_on_hold(&parsed);
-		for (uint32_t i = 0; w->s.relayed && i < parsed.n_media && i < CALL_STREAMS; i++)
-			if (parsed.media[i].port && media_wanted(w, offerer, i))
-				want_from(w, offerer, i, &parsed.media[i]);
-	}
+	apply(w, offerer, work_text(w, TEXT_OFFER));
 	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	work_put(w, TEXT_SDP_BEFORE, (struct span){ 0 });
+}
+
+void media_refuse(struct work *w, enum call_leg_side to)
+{
+	if (work_text(w, TEXT_SDP_BEFORE).n)
+		work_put(w, sent_to(to), work_text(w, TEXT_SDP_BEFORE));
+	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	work_put(w, TEXT_SDP_BEFORE, (struct span){ 0 });
+}
+
+bool media_unchanged(const struct work *w, enum call_leg_side from, struct span sdp)
+{
+	return sdp.n && w->s.leg[from].sdp_hash == body_hash(w, sdp);
+}
+
+void media_refreshed(struct work *w, enum call_leg_side from, struct span sdp)
+{
+	if (!media_unchanged(w, from, sdp))
+		apply(w, from, sdp);
 }
 
 void media_next_attempt(struct work *w)

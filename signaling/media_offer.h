@@ -15,6 +15,12 @@ int media_carry(struct work *w, enum call_leg_side from, struct span sdp, struct
  * other side has accepted it. The offer is kept in TEXT_OFFER meanwhile. */
 int media_carry_offer(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body);
 void media_accept(struct work *w, enum call_leg_side offerer);
+/* it was refused by leg `to`, or never got there: what was agreed before holds */
+void media_refuse(struct work *w, enum call_leg_side to);
+/* leg `from` answered a refresh of ours: new addresses count for the relay, the other leg hears nothing of it */
+void media_refreshed(struct work *w, enum call_leg_side from, struct span sdp);
+/* is it the very body that leg `from` sent last? */
+bool media_unchanged(const struct work *w, enum call_leg_side from, struct span sdp);
 /* forgets what the last gateway said, for the next attempt: the callee leg's streams are open again */
 void media_next_attempt(struct work *w);
 /* has RTP come from that leg's side? */

@@ -1,5 +1,6 @@
 #include "signaling/work.h"
 #include "signaling/call.h"
+#include "signaling/session.h"
 #include "signaling/transport.h"
 #include <assert.h>
 #include <errno.h>
@@ -46,7 +47,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static uint64_t next_deadline(const struct call_state *s)
 {
-	uint64_t at = earlier(earlier(s->end_at, s->stage_at), s->media_at);
+	uint64_t at = earlier(earlier(earlier(s->end_at, s->stage_at), s->media_at), session_deadline(s));
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
 		if (s->txn[i].state != TXN_FREE)
 			at = earlier(at, earlier(s->txn[i].resend_ms, s->txn[i].end_ms));
@@ -294,7 +295,7 @@ void txn_message(struct work *w, struct call_txn *t, const struct out *composed)
 const struct cfg_resend *txn_resend_list(const struct work *w, const struct call_txn *t)
 {
 	const struct config *c = w->g->c;
-	if (!t->server && t->leg == LEG_CALLEE && w->s.gateway < c->routing_gateways.n)
+	if (t->leg == LEG_CALLEE && w->s.gateway < c->routing_gateways.n)
 		return &cfg_routing(c, w->s.gateway)->resend;
 	return &c->resend;
 }

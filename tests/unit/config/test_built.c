@@ -10,9 +10,6 @@ static const struct {
 } rows[] = {
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
 	{ "media: {ringback: {country: de}}\n", NULL, "media.ringback.country" },
-	{ "parameters: {SS_SIP_SESSION_TTL: 90}\n", NULL, "parameters.SS_SIP_SESSION_TTL" },
-	{ "parameters: {SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n", "restricts",
-		"parameters.SS_SIP_NO_TIMER_REINVITE_INTERVAL:" },
 	{ "parameters: {SS_REPLY_UNAUTHORIZED: off}\n", "restricts", "parameters.SS_REPLY_UNAUTHORIZED:" },
 	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates",
 		"parameters.SS_SIP_AUTHENTICATION_CODE:" },
@@ -103,7 +100,8 @@ Test(built, defaults_are_nothing)
 		"dial_plans: {p: [{match: \"1*\", rewrite: \"*\"}]}\n" CUSTOMER("reply_address: via, request_address: socket, support_privacy: off, callee_dial_plan: p"),
 		GATEWAY("privacy: id, p_asserted_identity: caller, p_preferred_identity: passthrough, reply_address: socket, request_address: contact"),
 		"parameters: {SS_SIP_E164_DISPLAY_FROM: e164, SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT: on}\n",
-		"parameters: {SS_SIP_SESSION_TTL: 600, SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
+		"parameters: {SS_SIP_SESSION_TTL: 90, SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n",
+		"parameters: {SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct compiled r = accepted_with("%s", texts[i]);
@@ -115,16 +113,17 @@ Test(built, defaults_are_nothing)
 Test(built, once_for_many)
 {
 	struct compiled r = accepted(LISTEN
-		"parameters: {SS_SIP_SESSION_TTL: 90, SS_SIP_SESSION_UPDATE_SEGMENT: 3}\n"
+		"parameters: {SS_ENDPOINT_NAT_EXPIRE: 90, SS_SIP_NAT_KEEP_ALIVE_PERIOD: 31, SS_SIP_NAT_KEEP_ALIVE_SEND_ONE_TIME: 3}\n"
 		"routing_gateways:\n"
 		"- {id: a, address: 1.2.3.4, refer: pass}\n"
 		"- {id: b, address: 1.2.3.5, refer: pass}\n"
 		"- {id: c, address: 1.2.3.6, refer: pass}\n"
 		"http: {listen: 127.0.0.1:80}\n");
 	const struct cfg_text *list = CFG_LIST(r.config, &r.config->not_built, struct cfg_text);
-	cr_assert_eq(r.config->not_built.n, 3);
-	cr_expect_str_eq(cfg_str(r.config, list[0]), "sw.yaml:2:34: parameters.SS_SIP_SESSION_TTL (and 1 more)");
-	cr_expect_str_eq(cfg_str(r.config, list[1]), "sw.yaml:4:36: routing_gateways[a].refer (and 2 more)");
-	cr_expect_str_eq(cfg_str(r.config, list[2]), "sw.yaml:7:16: http.listen");
+	cr_assert_eq(r.config->not_built.n, 4);
+	cr_expect_str_eq(cfg_str(r.config, list[0]), "sw.yaml:2:38: parameters.SS_ENDPOINT_NAT_EXPIRE");
+	cr_expect_str_eq(cfg_str(r.config, list[1]), "sw.yaml:2:72: parameters.SS_SIP_NAT_KEEP_ALIVE_PERIOD (and 1 more)");
+	cr_expect_str_eq(cfg_str(r.config, list[2]), "sw.yaml:4:36: routing_gateways[a].refer (and 2 more)");
+	cr_expect_str_eq(cfg_str(r.config, list[3]), "sw.yaml:7:16: http.listen");
 	compiled_free(&r);
 }
