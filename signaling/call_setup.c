@@ -63,7 +63,8 @@ static bool identify(struct sig *g, const struct event *ev, struct asked *a)
 
 static enum end_reason admissible(struct sig *g, const struct event *ev, struct asked *a)
 {
-	if (g->draining)
+	/* the roster says it first: who has read "draining" there sees no new call accepted after it */
+	if (g->draining || CMM_LOAD_SHARED(g->env->roster->state) == SYSTEM_DRAINING)
 		return END_DRAINING;
 	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2))
 		return END_OVERLOAD;

@@ -27,10 +27,11 @@ static void put(struct sig *g, uint32_t slot)
 		p->slot[(p->head + p->n++) % p->cap] = slot;
 }
 
-static int by_time_of_freeing(const void *a, const void *b, void *legs)
+static int by_time_of_freeing(const void *a, const void *b, void *worker)
 {
+	const struct media_leg *legs = ((const struct sig *)worker)->legs;
 	uint32_t i = *(const uint32_t *)a, k = *(const uint32_t *)b;
-	uint64_t x = ((const struct media_leg *)legs)[i].freed_ms, y = ((const struct media_leg *)legs)[k].freed_ms;
+	uint64_t x = legs[i].freed_ms, y = legs[k].freed_ms;
 	return x < y ? -1 : x > y ? 1 : i < k ? -1 : i > k;
 }
 
@@ -51,7 +52,7 @@ int media_pool_adopt(struct sig *g, const uint8_t *used)
 		slot[n++] = i;
 	}
 	/* oldest first, as the pool wants it: one that must rest at the head would keep back all behind it */
-	qsort_r(slot, n, sizeof *slot, by_time_of_freeing, (void *)(uintptr_t)g->legs);
+	qsort_r(slot, n, sizeof *slot, by_time_of_freeing, g);
 	for (uint32_t i = 0; i < n; i++)
 		put(g, slot[i]);
 	free(slot);
