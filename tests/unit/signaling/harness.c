@@ -6,6 +6,7 @@
 #include "shm/capacity.h"
 #include "shm/counters.h"
 #include "shm/media.h"
+#include "shm/messages.h"
 #include "signaling/core.h"
 #include "signaling/media_pool.h"
 #include "signaling/worker.h"
@@ -214,18 +215,40 @@ void harness_drain(struct harness *h)
 	CHECK(!notice_send(h->boss, &n, -1), "drain");
 }
 
-static void stop(struct harness *h)
+void harness_order_stop(struct harness *h, bool now)
 {
-	static const struct notice n = { .type = NOTICE_STOP };
+	static struct notice n = { .type = NOTICE_STOP };
+	n.value = now;
+	CHECK(!notice_send(h->boss, &n, -1), "stop");
+}
+
+void harness_await_stop(struct harness *h)
+{
 	int status = 0;
 	uint64_t until = clock_ms() + 5000;
-	CHECK(!notice_send(h->boss, &n, -1), "stop");
 	while (waitpid(h->pid, &status, WNOHANG) == 0) {
 		CHECK(clock_ms() < until, "the worker does not stop");
 		usleep(1000);
 	}
 	h->pid = 0;
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the worker's end: status %x", status);
+}
+
+void harness_hang_up(struct harness *h)
+{
+	uint32_t n, control = seat_of(ROLE_CONTROL, 0);
+	const struct region *r = &h->env.region[seat_of(ROLE_SIGNALING, 0)];
+	const struct call *calls = region_area(r, AREA_CALLS);
+	struct ring_end ring;
+	uint64_t one = 1;
+	n = region_count(r, AREA_CALLS);
+	CHECK(!ring_open(&h->env.region[control], r, &ring), "ring");
+	for (uint32_t i = 0; i < n; i++) {
+		struct message_call m = { .slot = i, .generation = calls[i].slot.generation };
+		if (calls[i].slot.state == SLOT_LIVE)
+			CHECK(!ring_push(&ring, MESSAGE_HANGUP, &m, sizeof m, NULL, 0), "push");
+	}
+	CHECK(write(h->env.doorbell[seat_of(ROLE_SIGNALING, 0)], &one, sizeof one) == sizeof one, "doorbell");
 }
 
 /* --- what it leaves behind --- */
@@ -290,11 +313,15 @@ void harness_idle(struct harness *h, unsigned ms)
 void harness_finish(struct harness *h)
 {
 	harness_idle(h, 3000);
-	stop(h);
+	if (h->pid) {
+		harness_order_stop(h, false);
+		harness_await_stop(h);
+	}
 	/* an adopter finds the same */
 	harness_start(h, 0);
 	must_be_free(h);
-	stop(h);
+	harness_order_stop(h, false);
+	harness_await_stop(h);
 }
 
 /* --- records --- */

@@ -58,6 +58,9 @@ void harness_fork(struct harness *h, uint64_t crash_at); /* the same without wai
 bool harness_alive(struct harness *h); /* false once: it was killed by SIGKILL (anything else fails) */
 void harness_kill(struct harness *h);
 void harness_drain(struct harness *h);
+void harness_hang_up(struct harness *h); /* an operator's order for every call, by the control process's ring */
+void harness_order_stop(struct harness *h, bool now); /* tells the worker */
+void harness_await_stop(struct harness *h);  /* waits for its orderly end */
 void harness_idle(struct harness *h, unsigned ms); /* waits until no call is left; then checks what must be free */
 void harness_finish(struct harness *h); /* harness_idle(), then a stop whose worker finds everything given back, too */
 unsigned harness_calls(const struct harness *h); /* slots not free */

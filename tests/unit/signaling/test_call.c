@@ -369,6 +369,113 @@ Test(call, longest_duration)
 	scene_over();
 }
 
+static void both_get_bye(void)
+{
+	dialog_reply(&a, agent_expect(&caller, "BYE", 2000), 200, NULL, NULL);
+	dialog_reply(&b, agent_expect(&gw_a, "BYE", 2000), 200, NULL, NULL);
+}
+
+Test(call, operator_hangs_up)
+{
+	scene((struct harness_options){ 0 });
+	scene_up();
+	harness_hang_up(&h);
+	both_get_bye();
+	const struct journal_entry *e = harness_record(&h);
+	record_must(e, true, 1, 200, "ended by operator");
+	cr_expect_eq(e->ended_by, ENDED_BY_SYSTEM);
+	scene_over();
+}
+
+Test(call, operator_hangs_up_while_it_rings)
+{
+	scene((struct harness_options){ 0 });
+	scene_ring();
+	harness_hang_up(&h);
+	const struct sip *m = dialog_expect(&a, "503");
+	dialog_ack_failure(&a, m);
+	dialog_reply(&b, dialog_expect(&b, "CANCEL"), 200, NULL, NULL);
+	dialog_reply(&b, &b.invite, 487, NULL, NULL);
+	dialog_expect(&b, "ACK");
+	record_must(harness_record(&h), true, 1, 503, "ended by operator");
+	scene_over();
+}
+
+Test(call, stop_waits_for_calls)
+{
+	scene((struct harness_options){ 0 });
+	scene_up();
+	harness_order_stop(&h, false);
+	struct dialog late;
+	dialog_init(&late, &caller, &h.sip, "15551235");
+	usleep(50000);
+	dialog_send(&late, "INVITE", NULL, OFFER);
+	const struct sip *m = agent_expect(&caller, "503", 1000);
+	cr_expect_gt(atoi(sip_header(m, "Retry-After", 0)), 0);
+	dialog_ack_failure(&late, m);
+	record_must(harness_record(&h), true, 0, 503, "draining");
+	scene_bye(&a, &b);
+	harness_await_stop(&h);
+	record_must(harness_record(&h), true, 1, 200, "normal");
+	scene_over();
+}
+
+Test(call, stop_now_ends_calls)
+{
+	scene((struct harness_options){ 0 });
+	scene_up();
+	harness_order_stop(&h, true);
+	both_get_bye();
+	harness_await_stop(&h);
+	record_must(harness_record(&h), true, 1, 200, "shutdown");
+	scene_over();
+}
+
+/* a successor goes on with what its predecessor had sent and heard */
+Test(call, goes_on_after_a_death)
+{
+	scene((struct harness_options){ .media = "on" });
+	scene_ring();
+	harness_kill(&h);
+	dialog_reply(&b, &b.invite, 200, NULL, ANSWER); /* waits in the socket */
+	harness_start(&h, 0);
+	dialog_expect(&a, "200 INVITE");
+	dialog_expect(&b, "ACK");
+	harness_kill(&h);
+	dialog_ack(&a, NULL);
+	harness_start(&h, 0);
+	usleep(50000);
+	dialog_send(&a, "INVITE", NULL, OFFER2);
+	const struct sip *invite = dialog_expect(&b, "INVITE");
+	harness_kill(&h);
+	harness_start(&h, 0);
+	dialog_reply(&b, invite, 200, NULL, ANSWER2);
+	dialog_expect(&a, "200 INVITE");
+	dialog_expect(&b, "ACK");
+	dialog_ack(&a, NULL);
+	scene_bye(&b, &a);
+	const struct journal_entry *e = harness_record(&h);
+	record_must(e, true, 1, 200, "normal");
+	cr_expect_eq(e->recovered, 1);
+	scene_over();
+}
+
+/* 64*T1: only with TANDEM_LONG in the environment */
+Test(call, answer_never_acknowledged)
+{
+	if (!getenv("TANDEM_LONG"))
+		cr_skip("takes 32 s; set TANDEM_LONG");
+	scene((struct harness_options){ 0 });
+	scene_ring();
+	dialog_reply(&b, &b.invite, 200, NULL, ANSWER);
+	dialog_expect(&a, "200 INVITE");
+	dialog_expect(&b, "ACK");
+	agent_quiet(&gw_a, 30000);
+	both_get_bye();
+	record_must(harness_record(&h), true, 1, 200, "answer not acknowledged");
+	scene_over();
+}
+
 /* many calls one after the other: what is not given back runs out */
 Test(call, nothing_runs_out)
 {
