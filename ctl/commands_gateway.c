@@ -3,6 +3,7 @@
 #include "ctl/control.h"
 #include "ctl/view.h"
 #include "shm/call.h"
+#include "tables/dialplan.h"
 #include "tables/route.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -162,6 +163,50 @@ static void add_step(struct json *steps, const char *step, const char *format, .
 	js_push(steps, o);
 }
 
+/* `number` through `plan`; *ret_number is in `buffer` or `number` itself. What happened as text, rules counted from 1; rewrites
+ * that are drawn or take turns are those of this moment. */
+static enum dialplan_verdict through_plan(struct command *c, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES],
+	struct span *ret_number, char *ret_text, size_t size)
+{
+	const struct config *config = control_config(c->control);
+	struct dialplan_draw draw = { .random = uuid_random() };
+	struct out o = out_init(buffer, DIALPLAN_BYTES);
+	uint32_t rule;
+	*ret_number = number;
+	*ret_text = 0;
+	if (plan >= config->dial_plans.n)
+		return DIALPLAN_NONE;
+	const char *name = cfg_str(config, CFG_LIST(config, &config->dial_plans, struct cfg_dial_plan)[plan].name);
+	enum dialplan_verdict v = dialplan_find(config, plan, number, &rule);
+	if (v != DIALPLAN_RULE) {
+		snprintf(ret_text, size, "%s: no rule applies%s", name, v == DIALPLAN_INCOMPLETE ? ", the number is too short for one" : "");
+		return v;
+	}
+	const struct cfg_dial_rule *r = dialplan_rule(config, plan, rule);
+	if (r->poll)
+		draw.turn = view_sum(c->control->env, cell_turn(config, r->turn)).attempts;
+	if (dialplan_rewrite(config, plan, rule, number, &draw, &o) == 0)
+		*ret_number = out_done(&o);
+	snprintf(ret_text, size, "%s: rule %u, %.*s becomes %.*s", name, rule + 1, (int)number.n, number.p, (int)ret_number->n, ret_number->p);
+	return v;
+}
+
+/* The dial plans of the ingress; true: the call goes on. The new numbers are in static memory. */
+static bool translate(struct command *c, const struct cfg_mapping_gateway *g, struct route_query *q, struct json *steps)
+{
+	static char callee[DIALPLAN_BYTES], caller[DIALPLAN_BYTES];
+	char text[400];
+	through_plan(c, g->caller_dial_plan, q->caller, caller, &q->caller, text, sizeof(text));
+	if (*text)
+		add_step(steps, "caller_dial_plan", "%s", text);
+	enum dialplan_verdict v = through_plan(c, g->callee_dial_plan, q->callee, callee, &q->callee, text, sizeof(text));
+	if (*text)
+		add_step(steps, "callee_dial_plan", "%s", text);
+	if (v == DIALPLAN_INCOMPLETE || !q->callee.n)
+		add_step(steps, "callee", "refused with 484: the number is incomplete");
+	return v != DIALPLAN_INCOMPLETE && q->callee.n;
+}
+
 /* What the ingress gateway lets through; true: the call goes on. Cuts the tech prefix off. */
 static bool enter(struct command *c, struct route_query *q, struct json *steps)
 {
@@ -187,6 +232,8 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 	if (tech.n)
 		add_step(steps, "tech_prefix", "%.*s is cut off: %.*s", (int)tech.n, tech.p, (int)q->callee.n,
 			q->callee.p);
+	if (!translate(c, g, q, steps))
+		return false;
 	if (!prefix_allowed(config, &g->callee_prefixes, q->callee)) {
 		add_step(steps, "callee_prefixes", "refused with 403");
 		return false;
@@ -204,20 +251,27 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 	return true;
 }
 
-static void add_candidate(
-	const struct config *config, const struct route_query *q, const struct route_step *s, struct json *list)
+static void add_candidate(struct command *c, const struct route_query *q, const struct route_step *s, struct json *list)
 {
-	char rule[160];
+	char rule[1000], callee_plan[400], caller_plan[400], callee_text[DIALPLAN_BYTES], caller_text[DIALPLAN_BYTES];
+	struct span callee, caller;
 	struct json *o = js_object();
+	const struct config *config = control_config(c->control);
 	const struct cfg_routing_gateway *g = cfg_routing(config, s->gateway);
+	through_plan(c, g->callee_dial_plan, q->callee, callee_text, &callee, callee_plan, sizeof(callee_plan));
+	through_plan(c, g->caller_dial_plan, q->caller, caller_text, &caller, caller_plan, sizeof(caller_plan));
 	size_t n = s->prefix_n < q->callee.n ? s->prefix_n : q->callee.n;
-	snprintf(rule, sizeof(rule), "prefix \"%.*s\" (%s), priority %u, weight %u", (int)n, q->callee.p,
-		g->prefix_mode == PREFIX_TERMINAL ? "terminal" : "extension", g->priority, g->weight);
+	snprintf(rule, sizeof(rule), "prefix \"%.*s\" (%s), priority %u, weight %u%s%s%s%s", (int)n, q->callee.p,
+		g->prefix_mode == PREFIX_TERMINAL ? "terminal" : "extension", g->priority, g->weight,
+		*callee_plan ? "; callee_dial_plan " : "", callee_plan, *caller_plan ? "; caller_dial_plan " : "",
+		caller_plan);
 	js_add_text(o, "gateway", cfg_span(config, g->id));
 	js_add_bool(o, "taken", s->verdict == ROUTE_TAKEN);
 	js_add_text(o, "reason",
 		s->verdict == ROUTE_TAKEN ? SPAN("") : span_of(route_verdict_text((enum route_verdict)s->verdict)));
 	js_add_text(o, "rule", span_of(rule));
+	js_add_text(o, "callee_out", callee);
+	js_add_text(o, "caller_out", caller);
 	js_push(list, o);
 }
 
@@ -239,7 +293,7 @@ static void decide(struct command *c, const struct route_query *q, struct json *
 	uint32_t cap = limit >= 0 && limit < CALL_CANDIDATES ? (uint32_t)limit + 1 : CALL_CANDIDATES;
 	uint32_t n = routes_find(e->routes.p, config, q, &view, gateways, cap, &matched, considered, &n_steps);
 	for (uint32_t i = 0; i < n_steps; i++)
-		add_candidate(config, q, &considered[i], candidates);
+		add_candidate(c, q, &considered[i], candidates);
 	if (!matched)
 		add_step(steps, "route", "refused with 404: no prefix matches");
 	else if (!n)

@@ -181,3 +181,24 @@ def case_odd_numbers(t):
     d.local, d.remote, d.target = f"<sip:1@{caller.host}>", f"<sip:{s[0]}>", f"sip:{s[0]}:{s[1]}"
     d.send("INVITE", body=caller.offer())
     d.expect(484)
+
+
+def case_route_tells(t):
+    """tandemctl route says which rules would apply, at the ingress and at each candidate."""
+    s = t.switch(t.config(gateways=2, dial_plans=PLANS, mapping={"callee_dial_plan": "to-e164", "caller_dial_plan": "exact"}, each={"prefixes": ["880"]},
+                          routing=[{"callee_dial_plan": "national"}, {"callee_dial_plan": "plus", "caller_dial_plan": "sets"}]))
+    r = s.ask("route", callee="0171234", caller="1255", **{"from": "customer"})
+    steps = {x["step"]: x["result"] for x in r["steps"]}
+    equal((steps["callee_dial_plan"], steps["caller_dial_plan"]), ("to-e164: rule 2, 0171234 becomes 880171234", "exact: no rule applies"), "ingress")
+    one, two = r["candidates"]
+    equal((one["callee_out"], one["caller_out"], two["callee_out"], two["caller_out"]), ("0171234", "1255", "+880171234", "9255"), "numbers")
+    check("national: rule 1, 880171234 becomes 0171234" in one["rule"] and "sets: rule 1, 1255 becomes 9255" in two["rule"], f"rules: {r['candidates']}")
+    code, out, _ = s.ctl("route", "0171234", "--from", "customer", "--caller", "1255")
+    check(code == 0 and "to-e164: rule 2" in out and "+880171234" in out, f"tandemctl route says:\n{out}")
+
+
+def case_route_tells_incomplete(t):
+    """tandemctl route says when a number would be refused for lack of digits."""
+    s = t.switch(t.config(dial_plans=PLANS, mapping={"callee_dial_plan": "exact"}))
+    r = s.ask("route", callee="0044", **{"from": "customer"})
+    check("484" in r["steps"][-1]["result"] and not r["candidates"], f"{r}")
