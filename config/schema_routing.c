@@ -60,6 +60,26 @@ static bool response_map_read(struct compile *c, const struct node *n, const str
 	return i > 0;
 }
 
+/* Headers of which the softswitch answers for itself what they say. */
+static bool read_header_name(const struct input *in, const struct type *t, void *out)
+{
+	static const char *const ours[] = { "Via", "v", "From", "f", "To", "t", "Call-ID", "i", "CSeq", "Contact", "m",
+		"Route", "Record-Route", "Max-Forwards", "Content-Length", "l", "Content-Type", "c", "Content-Encoding",
+		"e", "Expires", "Session-Expires", "x", "Min-SE", "Retry-After", "RSeq", "RAck", "Supported", "k",
+		"Require", "Proxy-Require", "Allow", "Authorization", "Proxy-Authorization", "WWW-Authenticate",
+		"Proxy-Authenticate", "Authentication-Info", "Refer-To", "r", "Replaces", "Join", "User-Agent",
+		"Server", "Privacy", "P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Identity", "y" };
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+		if (span_ieq(in->text, span_of(ours[i])))
+			return value_wrong(in, "is a header that is made by the softswitch itself", "");
+	if (memchr(in->text.p, '/', in->text.n))
+		return value_wrong(in, "is no header name", "");
+	return read_text(in, t, out);
+}
+
+static const struct type type_header_name = { .size = sizeof(struct cfg_text), .read = read_header_name, .min = 1, .max = 64,
+	.character = character_token, .allowed = "letters, digits, - . ! % * _ + ` ' ~", .text = true };
+
 static bool headers_add_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
 	struct cfg_list *list = out;
@@ -77,7 +97,7 @@ static bool headers_add_read(struct compile *c, const struct node *n, const stru
 		struct place item = { place, e->key->text, i, true };
 		struct input name = { c, e->key->at, &item, e->key->text, false }, value;
 		bool null;
-		type_token.read(&name, &type_token, &rows[i].name);
+		type_header_name.read(&name, &type_header_name, &rows[i].name);
 		if (schema_scalar(c, &type_text, e, &item, &value, &null))
 			type_text.read(&value, &type_text, &rows[i].value);
 	}
@@ -87,7 +107,7 @@ static bool headers_add_read(struct compile *c, const struct node *n, const stru
 }
 
 static const struct key header_keys[] = {
-	{ "pass", KEY_LIST, FIELD(G, headers_pass), .type = &type_token },
+	{ "pass", KEY_LIST, FIELD(G, headers_pass), .type = &type_header_name },
 	{ "add", KEY_CUSTOM, FIELD(G, headers_add), .custom = headers_add_read },
 	{ "remove", KEY_LIST, FIELD(G, headers_remove), .type = &type_token },
 	{ 0 }

@@ -93,6 +93,10 @@ enum call_text_id {
 	TEXT_ASSERTED, TEXT_PREFERRED, TEXT_PARTY, /* values of P-Asserted-Identity, P-Preferred-Identity, Remote-Party-ID */
 	TEXT_SIGNED,       /* lines Identity and Date */
 	TEXT_SDP_BEFORE,   /* while an offer inside the dialog is open: what it takes the place of, in case it is refused */
+	TEXT_HEADERS,      /* end-to-end header lines of the caller's INVITE */
+	TEXT_PARTS,        /* the parts of its body that are no SDP, ready to be sent */
+	TEXT_CHALLENGE,    /* the gateway's last: '1' (401) or '7' (407), then the header's value */
+	TEXT_REDIRECTS,    /* Contact URIs of a 3xx still to be tried, separated by blanks */
 	TEXT_COUNT
 };
 struct call_text {
@@ -129,6 +133,8 @@ struct call_txn {
 	uint64_t key;          /* server: hash of the top Via's branch, sent-by and method; client: the number in our branch */
 	uint64_t resend_ms;    /* next resend, clock_ms(); 0: none */
 	uint64_t end_ms;       /* gives up, or state ends; 0: none */
+	uint8_t challenged;    /* client: 401 and 407 that were answered */
+	uint8_t pad[7];
 };
 #define TXN_CANCEL_WANTED 1u /* client INVITE: CANCEL as soon as a provisional response has come */
 #define TXN_ABANDONED     2u /* client INVITE of an attempt that was switched away: a 2xx gets ACK and BYE */
@@ -164,10 +170,25 @@ struct call_leg {
 	uint16_t listen;       /* listening address of this leg */
 	uint8_t streams;       /* m= lines of the last body */
 	uint8_t behind_nat : 1, on_hold : 1;
+	uint16_t allow;        /* bit per enum txn_method that the peer's Allow names; 0: not known */
+	uint16_t pad;
 	uint32_t media[CALL_STREAMS]; /* port pair + 1; 0: none */
 	uint32_t media_generation[CALL_STREAMS];
 	struct call_session session;
 	uint64_t sdp_hash;     /* of the last body that came from here and counts; 0: none */
+};
+
+struct call_reliable {         /* RFC 3262, signaling/reliable.h */
+	uint32_t rseq;         /* last one sent to the caller */
+	uint32_t heard;        /* last one of the callee's, in order; 0: none */
+	uint32_t passes;       /* the callee's RSeq that the caller's PRACK of `rseq` acknowledges; 0: none, we have done so */
+	uint16_t held;         /* code of a provisional response that waits for the caller's PRACK; 0: none */
+	uint8_t supported : 1, /* the caller does 100rel */
+		required : 1,  /* it insists */
+		wanted : 1,    /* the gateway insists (421): asked for on its leg alone */
+		outstanding : 1, /* `rseq` is not acknowledged */
+		held_sdp : 1, answered : 1; /* answered: an answer has reached the caller reliably */
+	uint8_t attempt;       /* that `passes` belongs to */
 };
 
 struct call_state {                    /* the changing part */
@@ -201,7 +222,9 @@ struct call_state {                    /* the changing part */
 	uint8_t n_candidates, next_candidate;
 	uint16_t candidates[CALL_CANDIDATES];
 	uint8_t privacy;               /* enum identity_asked */
-	uint8_t pad;
+	uint8_t redirects;             /* contacts of 3xx tried in the current attempt */
+	uint32_t auth_nc;              /* nonce count of TEXT_CHALLENGE's nonce */
+	struct call_reliable reliable;
 	struct call_leg leg[2];
 	struct call_txn txn[CALL_TXNS];
 	struct call_text t[TEXT_COUNT];

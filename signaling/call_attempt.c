@@ -1,6 +1,7 @@
 /* One candidate after the other: starting an attempt, dropping it, and what follows when it fails. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
@@ -88,7 +89,7 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	work_put(w, TEXT_SDP_TO_CALLEE, (struct span){ 0 });
 }
 
-static int send_invite(struct work *w, const struct body *body)
+static int send_invite(struct work *w, struct body *body)
 {
 	struct call_leg *leg = &w->s.leg[LEG_CALLEE];
 	struct call_txn *t = txn_new(w, false, METHOD_INVITE, LEG_CALLEE);
@@ -100,6 +101,7 @@ static int send_invite(struct work *w, const struct body *body)
 	t->cseq = leg->cseq_local;
 	t->listen = leg->listen;
 	t->to = leg->target;
+	headers_kept_body(w, body);
 	compose_invite(w, &o, t, body);
 	txn_message(w, t, &o);
 	txn_start_client(w, t);
@@ -171,8 +173,15 @@ static struct span own_to(struct span invite)
 static bool compose_cancel(struct work *w, const struct call_txn *t, struct out *o)
 {
 	struct span invite = txn_bytes(w, t);
+	char lines[512];
+	struct out reason = out_init(lines, sizeof lines); /* why the caller gave up (RFC 3326) */
+	if (w->reason.n) {
+		out_lit(&reason, "Reason: ");
+		out_span(&reason, w->reason);
+		out_lit(&reason, "\r\n");
+	}
 	*o = compose_begin(w->g);
-	return compose_from_invite(o, invite, SPAN("CANCEL"), own_to(invite), (struct span){ 0 }) == 0 && !o->full;
+	return compose_from_invite(o, invite, SPAN("CANCEL"), own_to(invite), reason.full ? (struct span){ 0 } : out_done(&reason)) == 0 && !o->full;
 }
 
 /* Nothing came back: no CANCEL may be sent yet (RFC 3261 section 9.1). What remains is to know what to do if it does. */
@@ -256,7 +265,7 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 	struct switch_result r = switch_decide(&policy, &seen, &event);
 
 	w->s.code = code ? code : end_reason_info(failure)->code;
-	w->s.cause = code ? cause_of(code) : end_reason_info(failure)->cause;
+	w->s.cause = w->cause_heard ? w->cause_heard : code ? cause_of(code) : end_reason_info(failure)->cause;
 	w->s.reason = (uint8_t)failure;
 	if (r.rule == SWITCH_NEXT && !attempt_reserve(w)) {
 		seen.more = false;

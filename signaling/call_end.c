@@ -132,11 +132,13 @@ static void close_open_transactions(struct work *w)
 
 void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by by)
 {
-	char lines[64];
+	static char lines[20000];
 	struct out extra = out_init(lines, sizeof lines);
 	uint16_t cause = end_reason_info(reason)->cause;
 	close_open_transactions(w);
-	out_reason(&extra, cause);
+	out_span(&extra, w->lines);
+	if (!w->reason.n)
+		out_reason(&extra, cause);
 	if (by != ENDED_BY_CALLER)
 		call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL);
 	if (by != ENDED_BY_CALLEE)

@@ -1,10 +1,13 @@
 /* Requests inside a dialog: RFC 3261 sections 12.2.2, 13.3, 14.2, 15.1.2; RFC 3311. */
 #include "signaling/call.h"
+#include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
 #include "signaling/session.h"
 #include "signaling/session_timer.h"
+#include "signaling/refer.h"
 #include "signaling/transport.h"
+#include <errno.h>
 
 #define TOKEN_CALLEE 0x80u /* in a tag's spare byte: our From tag towards the callee */
 
@@ -46,7 +49,8 @@ static bool in_this_dialog(const struct work *w, enum call_leg_side leg, const s
 static void ack_other_side(struct work *w, struct call_txn *client, enum call_leg_side from, const struct event *ev)
 {
 	struct body body = { 0 };
-	if (ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp")) && media_carry(w, from, ev->m->body, &body) < 0)
+	struct span sdp = headers_sdp(ev->m);
+	if (sdp.n && media_carry(w, from, sdp, &body) < 0)
 		body = (struct body){ 0 };
 	client->flags &= (uint8_t)~TXN_ACK_WAITS;
 	struct call_txn ack = *client;
@@ -87,10 +91,12 @@ static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
 /* --- BYE --- */
 
 /* answered by call_request() when it is committed: an answer remembered before would keep a successor from doing it */
-static void bye(struct work *w, enum call_leg_side leg)
+static void bye(struct work *w, enum call_leg_side leg, const struct msg *m)
 {
 	if (w->s.phase == CALL_ENDING)
 		return;
+	w->reason = m->reason;
+	w->lines = headers_pass(w, leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER, m);
 	if (w->s.phase != CALL_SETUP) {
 		call_hang_up(w, END_NORMAL, leg == LEG_CALLER ? ENDED_BY_CALLER : ENDED_BY_CALLEE);
 	} else if (leg == LEG_CALLER) { /* in the early dialog: as CANCEL */
@@ -148,7 +154,8 @@ static void answer(struct work *w, struct call_txn *t, uint16_t code, const stru
 	txn_message(w, t, &o);
 }
 
-static void pass_on(struct work *w, enum call_leg_side leg, const struct event *ev)
+/* `lines`: for the other side; n 0: what passes of any request */
+static void pass_on(struct work *w, enum call_leg_side leg, const struct event *ev, struct span lines)
 {
 	const struct msg *m = ev->m;
 	enum call_leg_side other = leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
@@ -158,17 +165,17 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
 		return;
 	}
-	bool offer = m->body.n && msg_type_is(m, SPAN("application/sdp"));
+	struct span sdp = headers_sdp(m);
+	bool offer = sdp.n > 0;
 	if (offer) {
-		int r = media_carry_offer(w, leg, m->body, &body);
+		int r = media_carry_offer(w, leg, sdp, &body);
 		if (r < 0) {
 			media_refuse(w, other);
 			answer(w, server, r == -EAGAIN ? 503 : 488, NULL);
 			return;
 		}
-	} else if (m->body.n) {
-		body = (struct body){ m->content_type_value, m->body };
 	}
+	headers_body(m, &body);
 	if (m->method == METHOD_INVITE || m->method == METHOD_UPDATE) {
 		learn_target(w, leg, ev);
 		if (w->s.phase != CALL_SETUP)
@@ -176,7 +183,7 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 	}
 	if (m->method == METHOD_INVITE)
 		answer(w, server, 100, NULL);
-	struct call_txn *client = call_send(w, other, m->method, (struct span){ 0 }, &body);
+	struct call_txn *client = call_send(w, other, m->method, lines.n ? lines : headers_pass(w, other, m), &body);
 	if (!client) {
 		if (offer)
 			media_refuse(w, other);
@@ -234,12 +241,12 @@ static void re_invite(struct work *w, enum call_leg_side leg, const struct event
 	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_OFFER).n)
 		reply(w->g, ev, 491, (struct span){ 0 });
 	else
-		pass_on(w, leg, ev);
+		pass_on(w, leg, ev, (struct span){ 0 });
 }
 
 static void update(struct work *w, enum call_leg_side leg, const struct event *ev)
 {
-	bool offer = ev->m->body.n > 0;
+	bool offer = headers_sdp(ev->m).n > 0;
 	if (w->s.phase == CALL_ENDING)
 		reply(w->g, ev, 481, (struct span){ 0 });
 	else if (offer && (work_text(w, TEXT_OFFER).n || (w->s.phase != CALL_SETUP && invite_open(w, leg, true))))
@@ -249,14 +256,29 @@ static void update(struct work *w, enum call_leg_side leg, const struct event *e
 	else if (is_refresh(w, leg, ev->m))
 		answer_refresh(w, leg, ev);
 	else
-		pass_on(w, leg, ev);
+		pass_on(w, leg, ev, (struct span){ 0 });
+}
+
+static void refer(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	static char lines[20000];
+	struct out o = out_init(lines, sizeof lines);
+	int r = 0;
+	if (w->s.phase != CALL_UP && w->s.phase != CALL_ANSWERED)
+		reply(w->g, ev, 481, (struct span){ 0 });
+	else if (!refer_passes(w) || (r = refer_lines(w, leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER, ev->m, &o)) == -ENOENT || o.full)
+		reply(w->g, ev, 603, (struct span){ 0 });
+	else if (r < 0)
+		reply(w->g, ev, 400, (struct span){ 0 });
+	else
+		pass_on(w, leg, ev, out_done(&o));
 }
 
 static void dispatch(struct work *w, enum call_leg_side leg, const struct event *ev)
 {
 	switch (ev->m->method) {
 	case METHOD_BYE:
-		bye(w, leg);
+		bye(w, leg, ev->m);
 		break;
 	case METHOD_INVITE:
 		re_invite(w, leg, ev);
@@ -265,16 +287,18 @@ static void dispatch(struct work *w, enum call_leg_side leg, const struct event 
 		update(w, leg, ev);
 		break;
 	case METHOD_INFO:
+	case METHOD_MESSAGE:
+	case METHOD_NOTIFY: /* of a REFER that passed */
 		if (w->s.phase == CALL_ENDING)
 			reply(w->g, ev, 481, (struct span){ 0 });
 		else
-			pass_on(w, leg, ev);
+			pass_on(w, leg, ev, (struct span){ 0 });
 		break;
 	case METHOD_OPTIONS:
 		reply(w->g, ev, 200, allow_line);
 		break;
-	case METHOD_REFER: /* refused by default; passing it is a gateway's choice */
-		reply(w->g, ev, 603, (struct span){ 0 });
+	case METHOD_REFER:
+		refer(w, leg, ev);
 		break;
 	default:
 		reply(w->g, ev, ev->m->method == METHOD_OTHER ? 501 : 405, allow_line);

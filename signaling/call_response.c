@@ -1,6 +1,7 @@
 /* Responses to our requests: RFC 3261 sections 12.1.2, 13.2.2, 17.1. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
 #include "signaling/session.h"
@@ -16,6 +17,7 @@ void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev
 	struct msg_address hop;
 	struct addr to;
 	l->source = ev->source;
+	headers_learn_allow(w, leg, ev->m);
 	if (ev->m->n_contacts && !ev->m->contacts[0].star)
 		work_put(w, leg == LEG_CALLER ? TEXT_IN_TARGET : TEXT_OUT_TARGET, ev->m->contacts[0].uri);
 	/* where requests go: the first route, else the Contact; where the packets come from when that is behind NAT or a name */
@@ -49,7 +51,7 @@ void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev
 
 static bool has_sdp(const struct msg *m)
 {
-	return m->body.n && msg_type_is(m, SPAN("application/sdp"));
+	return headers_sdp(m).n > 0;
 }
 
 /* A second, different answer inside one early dialog would break RFC 3264: it gets a To tag of its own. */
@@ -64,7 +66,7 @@ static int carry_answer(struct work *w, const struct event *ev, struct body *ret
 	bool had = work_text(w, TEXT_SDP_TO_CALLER).n > 0;
 	uint32_t version = w->s.leg[LEG_CALLER].sdp_version;
 	w->s.leg[LEG_CALLEE].source = ev->source;
-	int r = media_carry(w, LEG_CALLEE, ev->m->body, ret_body);
+	int r = media_carry(w, LEG_CALLEE, headers_sdp(ev->m), ret_body);
 	if (r == 0 && !w->s.offer_pending)
 		own_dialog_for_answer(w, had, version);
 	return r;
@@ -111,9 +113,10 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 	}
 	if (!caller || caller->state != TXN_PROCEEDING)
 		return;
+	headers_body(m, &body);
 	struct out o = compose_begin(w->g);
 	caller->code = m->status;
-	compose_response(w, &o, caller, m->status, (struct span){ 0 }, &body);
+	compose_response(w, &o, caller, m->status, headers_pass(w, LEG_CALLER, m), &body);
 	txn_message(w, caller, &o);
 }
 
@@ -221,10 +224,11 @@ static void wait_for_ack(struct work *w, struct call_txn *t)
 	t->end_ms = w->now + TXN_LIFE_MS;
 }
 
-static void answer_caller(struct work *w, struct call_txn *caller, uint16_t code, const struct body *body)
+static void answer_caller(struct work *w, struct call_txn *caller, const struct msg *m, const struct body *body)
 {
+	uint16_t code = m->status;
 	struct out o = compose_begin(w->g);
-	compose_response(w, &o, caller, code, (struct span){ 0 }, body);
+	compose_response(w, &o, caller, code, headers_pass(w, LEG_CALLER, m), body);
 	session_answered(w, LEG_CALLER);
 	caller->state = TXN_ACCEPTED;
 	caller->code = code;
@@ -271,8 +275,9 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 		wait_for_ack(w, t);
 	else
 		send_ack(w, t, NULL);
+	headers_body(ev->m, &body);
 	if (caller)
-		answer_caller(w, caller, ev->m->status, &body);
+		answer_caller(w, caller, ev->m, &body);
 	if (s->gateway < w->g->c->routing_gateways.n)
 		stat_add(&w->g->cells[cell_routing(w->g->c, s->gateway)].answers, 1);
 	start_limits(w);
@@ -307,6 +312,7 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		acknowledge_failure(w, t, ev);
 		if (!abandoned && w->s.phase == CALL_SETUP && m->status == 422 && session_raise(w, LEG_CALLEE, m) && attempt_repeat(w))
 			return; /* no failure: the gateway wants a longer session interval */
+		w->cause_heard = headers_cause(m);
 		if (!abandoned && w->s.phase == CALL_SETUP)
 			attempt_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {
@@ -330,7 +336,7 @@ static void pass_back(struct work *w, struct call_txn *server, const struct even
 {
 	const struct msg *m = ev->m;
 	struct out o = compose_begin(w->g);
-	compose_response(w, &o, server, m->status, (struct span){ 0 }, body);
+	compose_response(w, &o, server, m->status, headers_pass(w, server->leg, m), body);
 	server->code = m->status;
 	if (m->status < 300 && w->s.phase != CALL_SETUP && (server->method == METHOD_INVITE || server->method == METHOD_UPDATE))
 		session_answered(w, server->leg);
@@ -438,15 +444,13 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 			session_agreed(w, leg, m);
 		if (had_offer)
 			media_accept(w, other);
-		if (m->body.n && has_sdp(m)) {
-			if (media_carry(w, leg, m->body, &body) < 0)
-				body = (struct body){ 0 };
-		} else if (m->body.n) {
-			body = (struct body){ m->content_type_value, m->body };
-		}
+		bool sdp = has_sdp(m);
+		if (sdp && media_carry(w, leg, headers_sdp(m), &body) < 0)
+			sdp = false;
+		headers_body(m, &body);
 		if (server)
 			pass_back(w, server, ev, &body);
-		if (invite && body.text.n && !had_offer)
+		if (invite && sdp && !had_offer)
 			wait_for_ack(w, t);
 		else if (invite)
 			send_ack(w, t, NULL);

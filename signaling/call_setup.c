@@ -1,6 +1,7 @@
 /* A new INVITE: who calls whom, may they, and where it goes (behaviour: numbers and identity; routing: who is calling). */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/media_pool.h"
 #include "signaling/numbers.h"
@@ -178,10 +179,9 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	identity_keep(w, a->mg, ev->m);
 	learn_caller(w, ev);
 	session_begin(w, ev->m);
-	bool sdp = ev->m->body.n && msg_type_is(ev->m, SPAN("application/sdp"));
-	if (sdp)
-		work_put(w, TEXT_OFFER, ev->m->body);
-	w->s.offer_pending = !sdp;
+	struct span sdp = headers_sdp(ev->m);
+	work_put(w, TEXT_OFFER, sdp);
+	w->s.offer_pending = !sdp.n;
 }
 
 static bool take_ingress(struct sig *g, const struct asked *a, uint64_t now)
@@ -224,6 +224,7 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	enum end_reason r = find_route(w, a);
 	if (r != END_NONE)
 		return r;
+	headers_keep(w, ev->m);
 	answer_100(w, t);
 	if (!attempt_reserve(w))
 		return END_NO_GATEWAY;
@@ -316,6 +317,7 @@ void call_cancel(struct sig *g, const struct event *ev)
 	reply_now(g, ev, 200);
 	struct work w;
 	work_open(&w, g, e / CALL_TXNS, ev->now);
+	w.reason = ev->m->reason;
 	if (w.s.phase == CALL_SETUP && w.s.txn[e % CALL_TXNS].leg == LEG_CALLER && w.s.txn[e % CALL_TXNS].state == TXN_PROCEEDING) {
 		attempt_drop(&w);
 		call_fail(&w, END_CANCELLED, ENDED_BY_CALLER, 487, 16);

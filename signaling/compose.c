@@ -1,11 +1,12 @@
 #include "signaling/compose.h"
+#include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/peer.h"
 #include "signaling/session.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
-const struct span allow_line = SPAN("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO\r\n");
+const struct span allow_line = SPAN("Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, MESSAGE, NOTIFY\r\n");
 
 struct out compose_begin(struct sig *g)
 {
@@ -156,7 +157,7 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_cseq(o, t->cseq, SPAN("INVITE"));
 	out_contact(w, o, t->listen, &t->to);
 	identity_lines(w, o);
-	out_span(o, allow_line);
+	headers_invite(w, o);
 	session_out_request(w, o, t);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_body(o, b);
@@ -224,7 +225,7 @@ void compose_in_dialog(const struct work *w, struct out *o, const struct call_tx
 	out_cseq(o, t->cseq, method);
 	if (t->method == METHOD_INVITE || t->method == METHOD_UPDATE) {
 		out_contact(w, o, t->listen, &t->to);
-		out_span(o, allow_line);
+		headers_allow(w, t->leg, o);
 		session_out_request(w, o, t);
 	}
 	out_agent(w, o, SPAN("User-Agent: "));
@@ -375,7 +376,7 @@ void compose_response(const struct work *w, struct out *o, const struct call_txn
 	out_bytes(o, lines + k->head_n, k->tail_n);
 	if ((t->method == METHOD_INVITE && code > 100 && code < 300) || (t->method == METHOD_UPDATE && code < 300)) {
 		out_contact(w, o, t->listen, &t->to);
-		out_span(o, allow_line);
+		headers_allow(w, t->leg, o);
 		if (code >= 200)
 			session_out_answer(w, o, t);
 	}

@@ -35,7 +35,9 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->now = now;
 	w->text_fresh = BLOCK_NONE;
 	w->n_retire = w->send = w->n_loose = 0;
-	w->full = false;
+	w->full = w->no_codec = false;
+	w->reason = w->lines = (struct span){ 0 };
+	w->cause_heard = 0;
 	memcpy(&w->s, slot_now(&w->call->slot, w->call->copies, sizeof w->s), sizeof w->s);
 	stat_set(&g->head->working_on, slot + 1);
 }

@@ -34,8 +34,6 @@ static const struct {
 	{ GATEWAY("check_rate: on"), "restricts", "routing_gateways[[]gw].check_rate" },
 	{ GATEWAY("min_profit: 0.1"), "restricts", "routing_gateways[[]gw].min_profit" },
 	{ GATEWAY("codecs: [PCMA]"), "restricts", "routing_gateways[[]gw].codecs" },
-	{ GATEWAY("headers: {remove: [Subject]}"), NULL, "routing_gateways[[]gw].headers.remove" },
-	{ GATEWAY("headers: {add: {X-A: b}}"), NULL, "routing_gateways[[]gw].headers.add" },
 	{ "gateway_groups: [{id: g}]\nrouting_gateways: [{id: gw, address: 1.2.3.4, group: g, reserved_lines: 3}]\n",
 		"restricts",
 		"routing_gateways[[]gw].reserved_lines" },
@@ -91,6 +89,7 @@ Test(built, defaults_are_nothing)
 		"media: {offload: auto}\n",
 		"media: {offload: off}\n",
 		"accounts: []\nregistrations:\nnumber_lists: {}\ndial_plans: {}\nrate_tables:\n",
+		GATEWAY("refer: pass, headers: {pass: [X-Account], add: {X-A: b}, remove: [Subject]}"),
 		"http: {listen: null}\ncdr: {format: jsonl, postgres: null}\n",
 		"routing: {sort: \"priority, load, history, id\", window: 15m, bucket: 60}\n",
 		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], "
@@ -115,15 +114,15 @@ Test(built, once_for_many)
 	struct compiled r = accepted(LISTEN
 		"parameters: {SS_ENDPOINT_NAT_EXPIRE: 90, SS_SIP_NAT_KEEP_ALIVE_PERIOD: 31, SS_SIP_NAT_KEEP_ALIVE_SEND_ONE_TIME: 3}\n"
 		"routing_gateways:\n"
-		"- {id: a, address: 1.2.3.4, refer: pass}\n"
-		"- {id: b, address: 1.2.3.5, refer: pass}\n"
-		"- {id: c, address: 1.2.3.6, refer: pass}\n"
+		"- {id: a, address: 1.2.3.4, protect: on}\n"
+		"- {id: b, address: 1.2.3.5, protect: on}\n"
+		"- {id: c, address: 1.2.3.6, protect: on}\n"
 		"http: {listen: 127.0.0.1:80}\n");
 	const struct cfg_text *list = CFG_LIST(r.config, &r.config->not_built, struct cfg_text);
 	cr_assert_eq(r.config->not_built.n, 4);
 	cr_expect_str_eq(cfg_str(r.config, list[0]), "sw.yaml:2:38: parameters.SS_ENDPOINT_NAT_EXPIRE");
 	cr_expect_str_eq(cfg_str(r.config, list[1]), "sw.yaml:2:72: parameters.SS_SIP_NAT_KEEP_ALIVE_PERIOD (and 1 more)");
-	cr_expect_str_eq(cfg_str(r.config, list[2]), "sw.yaml:4:36: routing_gateways[a].refer (and 2 more)");
+	cr_expect_str_eq(cfg_str(r.config, list[2]), "sw.yaml:4:38: routing_gateways[a].protect (and 2 more)");
 	cr_expect_str_eq(cfg_str(r.config, list[3]), "sw.yaml:7:16: http.listen");
 	compiled_free(&r);
 }

@@ -300,6 +300,9 @@ Test(schema, routing_gateway)
 	refuse(LISTEN GATEWAY("password: p"), NULL);
 	refuse(LISTEN GATEWAY("headers: {add: [a]}"), NULL);
 	refuse(LISTEN GATEWAY("headers: {add: {\"a b\": c}}"), NULL);
+	refuse(LISTEN GATEWAY("headers: {add: {\"a/b\": c}}"), NULL);
+	refuse(LISTEN GATEWAY("headers: {add: {via: c}}"), NULL);
+	refuse(LISTEN GATEWAY("headers: {pass: [X-A, P-Asserted-Identity]}"), NULL);
 	refuse(LISTEN GATEWAY("lrn: {}"), NULL);
 	refuse(LISTEN GATEWAY("min_profit: 1.2.3"), NULL);
 	refuse(LISTEN GATEWAY("prefixes: [\"12345678901234567890123456789012X\"]"), NULL);
