@@ -122,7 +122,7 @@ static void merge_two(struct node *kept, struct node *later, struct merge m)
 {
 	struct mark from = kept->key->at, at = later->key->at;
 	bool mergeable = m.levels > 0 && kept->kind == later->kind && kept->kind != NODE_SCALAR && from.file != at.file;
-	if (!mergeable || kept->shared || later->shared) {
+	if (!mergeable) {
 		struct place place = { m.place, later->key->text, 0, false };
 		errors_add(m.errors, at, &place, "given twice, first at %s:%u", errors_file_name(m.errors, from.file),
 			from.line);

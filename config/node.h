@@ -16,7 +16,6 @@ struct node {
 	struct mark at;
 	uint8_t kind;    /* enum node_kind */
 	bool quoted;     /* a scalar in quotes: never null */
-	bool shared;     /* an alias, or what one refers to */
 	uint8_t height; /* levels below, for the bound on aliases */
 	uint32_t weight; /* nodes in this tree, itself included */
 	uint32_t count;  /* children: entries of a map, elements of a list */

@@ -1,6 +1,6 @@
 /* Reads YAML into a tree of nodes. The only user of libyaml. Bounded: depth, number of nodes, what aliases may add.
- * An alias repeats the node of its anchor without copying what is below it; an anchor counts only once its node is
- * complete, so nothing can contain itself. */
+ * An alias is a copy of its anchor's node and all below it, because merging relinks children; an anchor counts only once
+ * its node is complete, so nothing can contain itself. */
 #include "config/node.h"
 #include <stdlib.h>
 #include <yaml.h>
@@ -105,6 +105,17 @@ static void read_scalar(struct reader *r, const yaml_event_t *e, struct mark at)
 	place(r, n);
 }
 
+/* depth and size are bounded by the caller */
+static struct node *copy_tree(struct arena *a, const struct node *from)
+{
+	struct node *n = node_new(a, from->kind, from->at);
+	n->quoted = from->quoted;
+	n->text = from->text;
+	for (const struct node *c = from->kind == NODE_SCALAR ? NULL : from->first; c; c = c->next)
+		node_append(n, c->key, copy_tree(a, c));
+	return n;
+}
+
 static void read_alias(struct reader *r, const yaml_event_t *e, struct mark at)
 {
 	struct span name = span_of((const char *)e->data.alias.anchor);
@@ -120,10 +131,7 @@ static void read_alias(struct reader *r, const yaml_event_t *e, struct mark at)
 		fail(r, at, "aliases expand to too much");
 		return;
 	}
-	a->node->shared = true;
-	struct node *n = node_new(r->arena, NODE_SCALAR, at);
-	*n = *a->node;
-	n->key = n->next = NULL;
+	struct node *n = copy_tree(r->arena, a->node);
 	if (n->kind == NODE_SCALAR)
 		n->at = at;
 	place(r, n);
