@@ -107,6 +107,6 @@ Test(show, object_list_and_text)
 	expect_shown("route", "{\"steps\":[{\"step\":\"attempt\",\"result\":\"1: gw-a\"}],\"candidates\":[]}",
 		"STEP     RESULT\n"
 		"attempt  1: gw-a\n"
-		"GATEWAY  TAKEN  REASON  RULE\n");
+		"GATEWAY  TAKEN  CALLEE  CALLER  REASON  RULE\n");
 	expect_shown("reload", "{}", "");
 }
