@@ -522,7 +522,7 @@ Test(msg, time_is_bounded)
 Test(msg, methods)
 {
 	for (int i = METHOD_INVITE; i < METHOD_OTHER; i++)
-		cr_expect_eq(msg_method(span_of(msg_method_text((enum txn_method)i))), i);
+		cr_expect_eq(msg_method(span_of(msg_method_text((enum txn_method)i))), (enum txn_method)i);
 	cr_expect_eq(msg_method(SPAN("invite")), METHOD_OTHER);
 	cr_expect_eq(msg_method(SPAN("")), METHOD_NONE);
 	cr_expect_str_empty(msg_method_text(METHOD_OTHER));
