@@ -12,6 +12,7 @@ static const struct script scripts[] = {
 	{ .name = "cancelled", .number = "1", .cancel = true, .code = 487, .records = 1 },
 	{ .name = "next gateway", .number = "1", .steps = "ib", .first_fails = true, .code = 200, .records = 2 },
 	{ .name = "delayed offer", .number = "1", .steps = "rb", .delayed = true, .code = 200, .records = 1 },
+	{ .name = "silent gateway", .number = "1", .steps = "b", .first_silent = true, .code = 200, .records = 2 },
 	{ .name = "refused", .number = "9", .code = 404, .records = 1 },
 };
 
@@ -31,7 +32,8 @@ int main(int argc, char **argv)
 	seed = clock_ns() | 1;
 	printf("seed %llu\n", (unsigned long long)seed);
 	harness_make(&h, &(struct harness_options){ .caller = peers_caller(p), .gateway = { peers_gateway(p, 0), peers_gateway(p, 1) }, .gateways = 2,
-		.media = "off", .calls = 2 * AT_ONCE, .parameters = "SS_SIP_RESEND_INTERVAL: \"0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1\"" });
+		.media = "off", .calls = 2 * AT_ONCE,
+		.each = ", timeouts: {invite: 1, trying: 5, session_progress: 5, session_progress_sdp: 5, ringing: 5}", .parameters = "SS_SIP_RESEND_INTERVAL: \"0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1\"" });
 	harness_fork(&h, 0);
 	while (clock_ms() < until) {
 		while (peers_running(p) < AT_ONCE)

@@ -9,6 +9,7 @@
 #define T1        25u
 #define T2        200u
 #define LONGEST   10000u /* a call must be over by then */
+#define LATE      1400u /* of the gateway that is silent first; its time limit is 1 s */
 #define GATEWAYS  2
 #define TEXT      2048
 
@@ -39,7 +40,9 @@ struct call_of_ours {
 	unsigned gateway;        /* index of the one that took it */
 	bool tried[GATEWAYS];
 	char tried_call_id[GATEWAYS][64], failed[GATEWAYS][TEXT];
-	struct resend failing;   /* the 503 of gw-a until its ACK */
+	struct resend failing;   /* the 503 or 487 of gw-a until its ACK */
+	struct resend late;      /* its 180, until the CANCEL */
+	uint64_t late_at;
 	uint64_t started, ring_at, answer_at, again_at;
 	uint64_t answer_hash;    /* of code, To tag and body of the final answer */
 	unsigned records, finals;
@@ -73,7 +76,7 @@ static struct call_of_ours *call_of(struct peers *p, unsigned serial)
 
 static bool running(const struct call_of_ours *c)
 {
-	return c->used && !(c->side[CALLER].over && c->side[GATEWAY].over && !c->failing.on && !c->side[CALLER].request.on &&
+	return c->used && !(c->side[CALLER].over && c->side[GATEWAY].over && !c->failing.on && !c->late_at && !c->late.on && !c->side[CALLER].request.on &&
 			    !c->side[CALLER].answer.on && !c->side[GATEWAY].request.on && !c->side[GATEWAY].answer.on);
 }
 
@@ -336,10 +339,9 @@ static void gateway_takes(struct peers *p, struct call_of_ours *c, unsigned gate
 	snprintf(call_id, sizeof call_id, "%s", sip_header(m, "Call-ID", 0));
 	if (c->tried[gateway]) {
 		CHECK(!strcmp(c->tried_call_id[gateway], call_id), "call %u (%s): gateway %u got a second INVITE", c->serial, c->script->name, gateway);
-		if (c->failed[gateway][0])
-			transmit(s, c->failed[gateway]);
-		else
-			transmit(s, s->last);
+		if (c->script->first_silent && gateway == 0 && !c->failed[0][0])
+			return;
+		transmit(s, c->failed[gateway][0] ? c->failed[gateway] : s->last);
 		return;
 	}
 	c->tried[gateway] = true;
@@ -348,6 +350,12 @@ static void gateway_takes(struct peers *p, struct call_of_ours *c, unsigned gate
 	c->gateway = gateway;
 	s->fd = p->gateway[gateway].fd;
 	s->peer = m->source;
+	if (c->script->first_silent && gateway == 0) {
+		s->over = true;
+		c->late_at = clock_ms() + LATE;
+		snprintf(c->late.text, sizeof c->late.text, "%s", compose_response(p, c, m, GATEWAY, 180));
+		return;
+	}
 	if (c->script->first_fails && gateway == 0) {
 		s->over = true;
 		snprintf(c->failed[0], sizeof c->failed[0], "%s", compose_response(p, c, m, GATEWAY, 503));
@@ -379,6 +387,26 @@ static void gateway_re_invite(struct peers *p, struct call_of_ours *c, unsigned 
 	start(&s->answer, s, s->last);
 }
 
+static struct side first_gateway(const struct peers *p, const struct call_of_ours *c)
+{
+	return (struct side){ .fd = p->gateway[0].fd, .peer = c->side[CALLER].peer };
+}
+
+/* the one that had been silent */
+static void late_cancelled(struct peers *p, struct call_of_ours *c, const struct sip *m)
+{
+	struct side first = first_gateway(p, c);
+	struct sip invite = *m;
+	snprintf(invite.method, sizeof invite.method, "INVITE");
+	CHECK(c->late.on || c->failed[0][0], "call %u: CANCEL before any response", c->serial);
+	transmit(&first, compose_response(p, c, m, GATEWAY, 200));
+	if (c->failed[0][0])
+		return;
+	c->late.on = false;
+	snprintf(c->failed[0], sizeof c->failed[0], "%s", compose_response(p, c, &invite, GATEWAY, 487));
+	start(&c->failing, &first, c->failed[0]);
+}
+
 static void gateway_cancelled(struct peers *p, struct call_of_ours *c, const struct sip *m)
 {
 	struct side *s = &c->side[GATEWAY];
@@ -406,7 +434,7 @@ static void in_dialog(struct peers *p, struct call_of_ours *c, unsigned side, co
 	}
 }
 
-static void gateway_ack(struct call_of_ours *c, unsigned gateway, const struct sip *m)
+static void gateway_ack(struct call_of_ours *c, unsigned gateway)
 {
 	struct side *s = &c->side[GATEWAY];
 	if (c->failed[gateway][0]) {
@@ -416,7 +444,6 @@ static void gateway_ack(struct call_of_ours *c, unsigned gateway, const struct s
 	s->answer.on = false;
 	if (strstr(s->last, "SIP/2.0 487"))
 		s->over = true;
-	(void)m;
 }
 
 /* --- what came --- */
@@ -450,11 +477,11 @@ static void came(struct peers *p, int gateway, const struct sip *m)
 	else if (m->code)
 		m->code >= 200 ? asked(p, c, GATEWAY, m) : (void)0;
 	else if (!strcmp(m->method, "ACK") && side == GATEWAY)
-		gateway_ack(c, (unsigned)gateway, m);
+		gateway_ack(c, (unsigned)gateway);
 	else if (!strcmp(m->method, "ACK"))
 		c->side[CALLER].answer.on = false;
 	else if (!strcmp(m->method, "CANCEL"))
-		gateway_cancelled(p, c, m);
+		c->script->first_silent && gateway == 0 ? late_cancelled(p, c, m) : gateway_cancelled(p, c, m);
 	else
 		in_dialog(p, c, side, m);
 }
@@ -487,7 +514,14 @@ static void due(struct peers *p, struct call_of_ours *c, uint64_t now)
 		resend_due(&c->side[i].request, &c->side[i], now);
 		resend_due(&c->side[i].answer, &c->side[i], now);
 	}
-	struct side first = { .fd = p->gateway[0].fd, .peer = c->side[CALLER].peer };
+	struct side first = first_gateway(p, c);
+	if (c->late_at && c->late_at <= now) {
+		c->late_at = 0;
+		c->late.on = true;
+		c->late.interval = T2;
+		c->late.next = now;
+	}
+	resend_due(&c->late, &first, now);
 	resend_due(&c->failing, &first, now);
 	CHECK(now < c->started + LONGEST, "call %u (%s) does not come to its end: answered %d, caller over %d, callee over %d, waiting %d%d%d%d%d, step %s\n%s",
 		c->serial, c->script->name, c->final, c->side[0].over, c->side[1].over, c->side[0].request.on, c->side[0].answer.on, c->side[1].request.on,
