@@ -85,6 +85,7 @@ struct sig {
 	uint32_t n_touched;
 	char *arena;                  /* messages of no transaction, until the batch is sent */
 	uint32_t arena_used;
+	bool arena_held;              /* an event's messages lie there and are not queued yet: sending must not empty it */
 	char *scratch;                /* where a message is composed before it goes into a block of its size */
 	struct hash_key private_key;  /* of the indexes: derived from the roster's, the same for all incarnations */
 	struct sig_listen listen[LISTEN_MAX];

@@ -133,7 +133,9 @@ void transport_flush(struct sig *g)
 	}
 	for (uint32_t i = 0; i < g->n_touched; i++)
 		commit_u32(&g->calls[g->touched[i].slot].slot.sent, g->touched[i].commit);
-	g->n_out = g->n_touched = g->arena_used = 0;
+	g->n_out = g->n_touched = 0;
+	if (!g->arena_held)
+		g->arena_used = 0;
 	blocks_settle(&g->blocks);
 }
 
@@ -154,6 +156,8 @@ void transport_queue_copy(struct sig *g, const void *p, size_t n, uint16_t liste
 		return;
 	if (g->n_out == SEND_BATCH || n > ARENA_BYTES - g->arena_used)
 		transport_flush(g);
+	if (n > ARENA_BYTES - g->arena_used)
+		return; /* held: as lost on the way */
 	char *copy = g->arena + g->arena_used;
 	memcpy(copy, p, n);
 	g->arena_used += (uint32_t)n;

@@ -122,6 +122,7 @@ void work_commit(struct work *w)
 		slot_closing(slot);
 	call_journal_publish(w);
 	send_all(w, commit);
+	g->arena_held = false;
 	for (uint32_t i = 0; i < w->n_retire; i++)
 		block_retire(&g->blocks, w->retire[i]);
 	stat_set(&g->head->working_on, 0);
@@ -138,6 +139,7 @@ void work_abandon(struct work *w)
 {
 	struct sig *g = w->g;
 	assert(w->call->slot.state == SLOT_FILLING);
+	g->arena_held = false;
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		index_del(&g->txns, w->slot * CALL_TXNS + i);
 		if (w->s.txn[i].message)
@@ -360,7 +362,10 @@ void work_send(struct work *w, struct span message, uint16_t listen, const struc
 		return;
 	if (message.n > ARENA_BYTES - g->arena_used)
 		transport_flush(g);
+	if (message.n > ARENA_BYTES - g->arena_used)
+		return; /* held: as lost on the way */
 	char *copy = g->arena + g->arena_used;
+	g->arena_held = true;
 	memcpy(copy, message.p, message.n);
 	g->arena_used += (uint32_t)message.n;
 	w->loose[w->n_loose++] = (struct datagram_out){ copy, (uint32_t)message.n, listen, *to };
