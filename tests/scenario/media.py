@@ -3,7 +3,7 @@ import socket
 import time
 
 import tone
-from lib import check, equal, limit, sdp
+from lib import check, equal, limit, release_only, sdp, shows
 
 
 def talking(t, s, caller, gw, **more):
@@ -168,4 +168,72 @@ def case_rtcp(t):
     report = bytes([0x80, 201, 0, 1]) + b"\1\2\3\4"
     one.sendto(report, (a.answer.media[0], a.answer.media[1] + 1))
     equal(two.recv(100), report, "RTCP at the callee")
+    over(s, a, b)
+
+
+@release_only
+@shows("media.timeout", "media.check", "routing_gateways.media_check")
+def case_media_check(t):
+    """Which silence ends a call: towards the gateway (to-peer), from it (from-peer), both ways (both), or none; per gateway, and
+    for the last one by media.check."""
+    ends = {"to-peer": ("caller",), "from-peer": ("callee",), "both": (), "none": ()}
+    checks = list(ends)
+    s = t.switch(t.config(gateways=4, routing=[{"prefixes": [f"1{i}"]} | ({"media_check": c} if c != "none" else {}) for i, c in enumerate(checks)],
+                          media=True) | {"media": {"address": t.ip(1), "ports": "30000-30199", "proxy": True, "timeout": 2, "check": "none"}})
+    caller, gws = t.caller(), [t.gateway(i) for i in range(4)]
+    for silent in ("caller", "callee"):
+        calls = []
+        for i, gw in enumerate(gws):
+            caller.rtp = 41000 + 2 * i
+            a, b, left, right = talking(t, s, caller, gw, callee=f"1{i}555")
+            calls.append((checks[i], a, b, left, right))
+        tone.both(*[x for c in calls for x in c[3:]], seconds=0.5)
+        for c in calls:
+            c[3 if silent == "caller" else 4].to = None
+        tone.both(*[x for c in calls for x in c[3:]], seconds=3)
+        for check_, a, b, left, right in calls:
+            left.close()
+            right.close()
+            if silent in ends[check_]:
+                a.byed()
+                b.byed()
+        equal(len(s.calls()), 3, f"calls left when the {silent} is silent")
+        for check_, a, b, left, right in calls:
+            if silent not in ends[check_]:
+                a.send("BYE")
+                b.byed()
+                a.expect(200)
+        s.idle()
+    rows = s.cdrs(8)
+    equal(sorted(c["egress"] for c in rows if c["reason"] == "media timeout"), ["gw-a", "gw-b"], "calls ended by silence")
+
+
+@release_only
+@shows("media.timeout")
+def case_hold_ends(t):
+    """The silence of a hold does not count when the hold is over: the time starts anew."""
+    s = t.switch(t.config(media=True) | {"media": {"address": t.ip(1), "ports": "30000-30199", "proxy": True, "timeout": 2}})
+    caller, gw = t.caller(), t.gateway()
+    a, b = t.established(s, caller, gw)
+    for n, direction in ((2, "inactive"), (3, "sendrecv")):
+        time.sleep((n - 2) * 3.5)
+        a.send("INVITE", body=caller.offer(direction=direction, version=n))
+        b.reply_to(b.expect("INVITE"), 200, body=gw.answer(direction=direction, version=n))
+        t0 = a.expect(200).time
+        a.ack()
+        b.expect("ACK")
+    m = a.expect("BYE", timeout=4)
+    check(abs(m.time - t0 - 2) < 0.05, f"BYE {m.time - t0:.2f} s after the end of the hold")
+    a.reply_to(m, 200)
+    b.byed()
+
+
+@shows("media.timeout")
+def case_not_relayed_is_not_watched(t):
+    """Media that passes by is not seen, and its absence is no fault."""
+    s = t.switch(t.config() | {"media": {"address": t.ip(1), "ports": "30000-30199", "proxy": False, "timeout": 1}})
+    caller, gw = t.caller(), t.gateway()
+    a, b = t.established(s, caller, gw)
+    time.sleep(2.5)
+    equal(len(s.calls()), 1, "calls")
     over(s, a, b)
