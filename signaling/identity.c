@@ -104,7 +104,8 @@ void out_user(struct out *o, struct span user)
 {
 	for (size_t i = 0; i < user.n; i++) {
 		char ch = user.p[i];
-		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch && strchr("-_.!~*'()&=+$,;?/", ch));
+		bool plain = (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') ||
+			     (ch && strchr("-_.!~*'()&=+$,;?/", ch));
 		if (plain) {
 			out_char(o, ch);
 		} else {
@@ -192,7 +193,8 @@ static void put_from(struct work *w, const struct cfg_routing_gateway *gw)
 	if (anonymous(w, gw)) {
 		out_lit(&o, "\"Anonymous\" <sip:anonymous@anonymous.invalid");
 	} else {
-		struct span display = identity_display((enum cfg_display)w->g->c->param[P_SS_SIP_E164_DISPLAY_FROM], work_text(w, TEXT_DISPLAY), caller, number);
+		struct span display = identity_display((enum cfg_display)w->g->c->param[P_SS_SIP_E164_DISPLAY_FROM],
+			work_text(w, TEXT_DISPLAY), caller, number);
 		if (display.n)
 			out_display(&o, display);
 		out_lit(&o, "<sip:");
@@ -216,7 +218,8 @@ void identity_put(struct work *w, const struct cfg_routing_gateway *gw)
 	work_put(w, TEXT_OUT_URI, out_done(&o));
 
 	struct span to = work_text(w, TEXT_CALLEE_OUT);
-	if (w->g->c->param[P_SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT] && address_parse(work_text(w, TEXT_IN_TO), &as_received) == 0)
+	if (w->g->c->param[P_SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT] &&
+		address_parse(work_text(w, TEXT_IN_TO), &as_received) == 0)
 		to = uri_user(&as_received.u);
 	o = compose_begin(w->g);
 	out_char(&o, '<');
@@ -230,7 +233,8 @@ void identity_put(struct work *w, const struct cfg_routing_gateway *gw)
 
 /* The number of a passed identity goes the way of the caller's: through the gateway's plan, and where it is the caller's own the
  * result is the same, whatever is drawn. */
-static struct span shown_number(const struct work *w, const struct cfg_routing_gateway *gw, struct span number, char buffer[DIALPLAN_BYTES])
+static struct span shown_number(
+	const struct work *w, const struct cfg_routing_gateway *gw, struct span number, char buffer[DIALPLAN_BYTES])
 {
 	struct span shown;
 	if (span_eq(number, work_text(w, TEXT_CALLER)))
@@ -240,7 +244,8 @@ static struct span shown_number(const struct work *w, const struct cfg_routing_g
 }
 
 /* One name-addr, our host in it; false: nothing that could be shown. Parameters of the other side's URI do not pass. */
-static bool out_party(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, const struct msg_address *a)
+static bool out_party(
+	const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, const struct msg_address *a)
 {
 	char buffer[DIALPLAN_BYTES];
 	struct span number = shown_number(w, gw, uri_user(&a->u), buffer), phone;
@@ -264,7 +269,8 @@ static bool out_party(const struct work *w, const struct cfg_routing_gateway *gw
 }
 
 /* P-Asserted-Identity, P-Preferred-Identity */
-static void out_identity(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, struct span name, uint32_t mode, enum call_text_id passed)
+static void out_identity(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, struct span name,
+	uint32_t mode, enum call_text_id passed)
 {
 	struct span values = work_text(w, passed), value, caller = work_text(w, TEXT_CALLER_OUT);
 	struct msg_address a;

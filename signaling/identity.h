@@ -27,9 +27,11 @@ void identity_put(struct work *w, const struct cfg_routing_gateway *gw);
 void identity_lines(const struct work *w, struct out *o);
 
 /* --- pieces --- */
-void out_user(struct out *o, struct span user);       /* user part of a URI, escaped (RFC 3261 section 25.1) */
-void out_display(struct out *o, struct span display); /* quoted, with a blank behind; `display` as it stood between quotes, or bare */
+void out_user(struct out *o, struct span user); /* user part of a URI, escaped (RFC 3261 section 25.1) */
+void out_display(struct out *o,
+	struct span display); /* quoted, with a blank behind; `display` as it stood between quotes, or bare */
 /* SS_SIP_E164_DISPLAY_FROM; `display` as received. Spans point into the arguments or `buffer`. */
 #define DISPLAY_BYTES 258u
-struct span identity_display(enum cfg_display mode, struct span display, struct span number, char buffer[DISPLAY_BYTES]);
+struct span identity_display(
+	enum cfg_display mode, struct span display, struct span number, char buffer[DISPLAY_BYTES]);
 #endif

@@ -1,7 +1,8 @@
 #include "signaling/numbers.h"
 #include "signaling/capacity.h"
 
-enum dialplan_verdict numbers_apply(struct sig *g, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES], struct span *ret_number)
+enum dialplan_verdict numbers_apply(
+	struct sig *g, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES], struct span *ret_number)
 {
 	uint32_t rule;
 	*ret_number = number;

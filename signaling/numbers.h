@@ -5,5 +5,6 @@
 #include "tables/dialplan.h"
 
 /* `number` through `plan` (CONFIG_NONE: none). *ret_number is in `buffer`, or `number` itself when no rule applies. */
-enum dialplan_verdict numbers_apply(struct sig *g, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES], struct span *ret_number);
+enum dialplan_verdict numbers_apply(
+	struct sig *g, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES], struct span *ret_number);
 #endif

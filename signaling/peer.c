@@ -6,7 +6,8 @@ uint32_t peer_reply_mode(const struct work *w, enum call_leg_side leg)
 {
 	const struct config *c = w->g->c;
 	if (leg == LEG_CALLER)
-		return w->call->ingress < c->mapping_gateways.n ? cfg_mapping(c, w->call->ingress)->reply_address : REPLY_AUTO;
+		return w->call->ingress < c->mapping_gateways.n ? cfg_mapping(c, w->call->ingress)->reply_address
+								: REPLY_AUTO;
 	return w->s.gateway < c->routing_gateways.n ? cfg_routing(c, w->s.gateway)->reply_address : REPLY_AUTO;
 }
 
@@ -61,7 +62,8 @@ static uint32_t request_mode(const struct work *w, enum call_leg_side leg)
 {
 	const struct config *c = w->g->c;
 	if (leg == LEG_CALLER)
-		return w->call->ingress < c->mapping_gateways.n ? cfg_mapping(c, w->call->ingress)->request_address : REQUEST_AUTO;
+		return w->call->ingress < c->mapping_gateways.n ? cfg_mapping(c, w->call->ingress)->request_address
+								: REQUEST_AUTO;
 	return w->s.gateway < c->routing_gateways.n ? cfg_routing(c, w->s.gateway)->request_address : REQUEST_AUTO;
 }
 

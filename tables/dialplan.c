@@ -74,7 +74,8 @@ static enum guarded guards(const struct config *c, const struct cfg_dial_rule *r
 	enum guarded result = GUARDS_HOLD;
 	for (uint32_t i = 0; i < rule->guards.n; i++) {
 		bool longer_helps = (g[i].kind == 'E' && n < g[i].n) || (g[i].kind == 'G' && n <= g[i].n);
-		bool fails = (g[i].kind == 'L' && n >= g[i].n) || (g[i].kind == 'E' && n > g[i].n) || (g[i].kind == 'F' && n == g[i].n);
+		bool fails = (g[i].kind == 'L' && n >= g[i].n) || (g[i].kind == 'E' && n > g[i].n) ||
+			     (g[i].kind == 'F' && n == g[i].n);
 		if (fails)
 			return GUARDS_FAIL;
 		if (longer_helps)
@@ -135,8 +136,8 @@ uint32_t dialplan_choice(const struct cfg_dial_rule *rule, const struct dialplan
 	return n < 2 ? 0 : (uint32_t)((rule->poll ? draw->turn : mixed(draw->random)) % n);
 }
 
-int dialplan_rewrite(const struct config *c, uint32_t plan, uint32_t rule, struct span number, const struct dialplan_draw *draw,
-	struct out *o)
+int dialplan_rewrite(const struct config *c, uint32_t plan, uint32_t rule, struct span number,
+	const struct dialplan_draw *draw, struct out *o)
 {
 	const struct cfg_dial_rule *r = dialplan_rule(c, plan, rule);
 	struct taken t;

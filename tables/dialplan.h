@@ -27,12 +27,12 @@ enum dialplan_verdict dialplan_find(const struct config *c, uint32_t plan, struc
 
 struct dialplan_draw {
 	uint64_t random; /* chooses the rewrite, and makes the random digits */
-	uint64_t turn;   /* chooses the rewrite of a rule with `poll`: counts its uses */
+	uint64_t turn;	 /* chooses the rewrite of a rule with `poll`: counts its uses */
 };
 const struct cfg_dial_rule *dialplan_rule(const struct config *c, uint32_t plan, uint32_t rule);
 /* which of its rewrites: index into rule->rewrites */
 uint32_t dialplan_choice(const struct cfg_dial_rule *rule, const struct dialplan_draw *draw);
 /* Appends the new number. 0; -ENOBUFS: does not fit; -EINVAL: the rule does not match the number */
-int dialplan_rewrite(const struct config *c, uint32_t plan, uint32_t rule, struct span number, const struct dialplan_draw *draw,
-	struct out *o);
+int dialplan_rewrite(const struct config *c, uint32_t plan, uint32_t rule, struct span number,
+	const struct dialplan_draw *draw, struct out *o);
 #endif

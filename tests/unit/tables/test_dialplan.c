@@ -31,8 +31,11 @@ static void plan(const struct rule_text *texts)
 		}
 		if (blank)
 			*blank = 0;
-		rules[n] = (struct cfg_dial_rule){ .match = image_text(&w, match), .rewrites = image_texts(&w, texts[n].rewrites),
-			.poll = texts[n].poll, .guards = image_list(&w, guards, n_guards, sizeof(*guards)), .turn = CONFIG_NONE };
+		rules[n] = (struct cfg_dial_rule){ .match = image_text(&w, match),
+			.rewrites = image_texts(&w, texts[n].rewrites),
+			.poll = texts[n].poll,
+			.guards = image_list(&w, guards, n_guards, sizeof(*guards)),
+			.turn = CONFIG_NONE };
 	}
 	struct cfg_dial_plan p = { .name = image_text(&w, "p"), .rules = image_list(&w, rules, n, sizeof(*rules)) };
 	struct cfg_list plans = image_list(&w, &p, 1, sizeof(p));
@@ -72,14 +75,18 @@ static const char *become(const char *number)
 
 static const struct {
 	struct rule_text rules[RULES];
-	struct { const char *number, *becomes; } rows[8];
+	struct {
+		const char *number, *becomes;
+	} rows[8];
 } cases[] = {
 	/* a final star takes the rest, possibly empty */
-	{ { { "00*", "*", 0 }, { "0*", "880*", 0 } }, { { "004922", "4922" }, { "01712", "8801712" }, { "00", "" }, { "0", "880" }, { "1", "-" }, { "", "-" } } },
-	{ { { "0*", "880*", 0 }, { "00*", "*", 0 } }, { { "004922", "4922" }, { "01712", "8801712" } } }, /* the order does not matter */
+	{ { { "00*", "*", 0 }, { "0*", "880*", 0 } }, { { "004922", "4922" }, { "01712", "8801712" }, { "00", "" },
+							      { "0", "880" }, { "1", "-" }, { "", "-" } } },
+	{ { { "0*", "880*", 0 }, { "00*", "*", 0 } },
+		{ { "004922", "4922" }, { "01712", "8801712" } } }, /* the order does not matter */
 	{ { { "*", "9*", 0 } }, { { "", "9" }, { "12", "912" }, { "*21#", "9*21#" } } },
 	{ { { "*", "", 0 } }, { { "12", "" } } },
-	{ { { "00*", "+", 0 } }, { { "0049", "+" } } },       /* the rewrite need not use what was taken */
+	{ { { "00*", "+", 0 } }, { { "0049", "+" } } }, /* the rewrite need not use what was taken */
 	{ { { "0*", "*9", 0 } }, { { "012", "129" } } },
 	/* without one it is a prefix, and the rest follows */
 	{ { { "00", "+", 0 } }, { { "0049", "+49" }, { "00", "+" }, { "049", "-" } } },
@@ -94,14 +101,16 @@ static const struct {
 	{ { { "0[2-9]??*", "$-$-$.*", 0 } }, { { "02345", "2-3-4.5" } } },
 	{ { { "[135]", "x$", 0 } }, { { "1", "x1" }, { "2", "-" }, { "52", "x52" } } },
 	{ { { "[1-37a-c]", "$", 0 } }, { { "3", "3" }, { "7", "7" }, { "4", "-" }, { "b", "b" }, { "d", "-" } } },
-	{ { { "??", "$", 0 } }, { { "123", "13" } } },         /* the first is used, the second dropped */
+	{ { { "??", "$", 0 } }, { { "123", "13" } } }, /* the first is used, the second dropped */
 	/* most literal characters win, then the order; never two rules */
-	{ { { "1?3*", "a*", 0 }, { "12*", "b*", 0 }, { "1*", "c*", 0 } }, { { "123", "a" }, { "124", "b4" }, { "13", "c3" } } },
+	{ { { "1?3*", "a*", 0 }, { "12*", "b*", 0 }, { "1*", "c*", 0 } },
+		{ { "123", "a" }, { "124", "b4" }, { "13", "c3" } } },
 	{ { { "1*", "21*", 0 }, { "2*", "x", 0 } }, { { "15", "215" } } },
 	{ { { "12", "a", 0 }, { "12*", "b*", 0 } }, { { "123", "a3" } } },
 	{ { { "?2", "a", 0 }, { "1[2]", "b", 0 } }, { { "12", "a" } } },
 	/* length guards, of the whole number */
-	{ { { "00* E13", "*", 0 } }, { { "0044123456789", "44123456789" }, { "004412345678", "!" }, { "00441234567890", "-" }, { "1", "-" } } },
+	{ { { "00* E13", "*", 0 } }, { { "0044123456789", "44123456789" }, { "004412345678", "!" },
+					     { "00441234567890", "-" }, { "1", "-" } } },
 	{ { { "0* G5", "*", 0 } }, { { "012345", "12345" }, { "01234", "!" } } },
 	{ { { "0* L5", "*", 0 } }, { { "0123", "123" }, { "01234", "-" } } },
 	{ { { "0* F5", "*", 0 } }, { { "0123", "123" }, { "01234", "-" }, { "012345", "12345" } } },
@@ -117,8 +126,8 @@ Test(dialplan, rules)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		plan(cases[i].rules);
 		for (size_t k = 0; k < 8 && cases[i].rows[k].number; k++)
-			cr_expect_str_eq(become(cases[i].rows[k].number), cases[i].rows[k].becomes, "%s -> %s: %s", cases[i].rules[0].match,
-				cases[i].rules[0].rewrites, cases[i].rows[k].number);
+			cr_expect_str_eq(become(cases[i].rows[k].number), cases[i].rows[k].becomes, "%s -> %s: %s",
+				cases[i].rules[0].match, cases[i].rules[0].rewrites, cases[i].rows[k].number);
 	}
 }
 
@@ -143,7 +152,9 @@ Test(dialplan, random_digits)
 	plan((struct rule_text[]){ { "*", "7??", 0 }, { 0 } });
 	for (uint64_t i = 0; i < 2000; i++) {
 		const char *text = become_with("1", &(struct dialplan_draw){ i, 0 }, NULL);
-		cr_assert(strlen(text) == 3 && text[0] == '7' && text[1] >= '0' && text[1] <= '9' && text[2] >= '0' && text[2] <= '9', "%s", text);
+		cr_assert(strlen(text) == 3 && text[0] == '7' && text[1] >= '0' && text[1] <= '9' && text[2] >= '0' &&
+				  text[2] <= '9',
+			"%s", text);
 		seen[text[1] - '0']++;
 		seen[text[2] - '0']++;
 	}
@@ -151,7 +162,8 @@ Test(dialplan, random_digits)
 		cr_expect(seen[i] > 300 && seen[i] < 500, "%d came %u times of 4000", i, seen[i]);
 	char once[8];
 	snprintf(once, sizeof(once), "%s", become_with("1", &(struct dialplan_draw){ 9, 0 }, NULL));
-	cr_expect_str_eq(become_with("1", &(struct dialplan_draw){ 9, 0 }, NULL), once, "the same draw gives the same number");
+	cr_expect_str_eq(
+		become_with("1", &(struct dialplan_draw){ 9, 0 }, NULL), once, "the same draw gives the same number");
 }
 
 Test(dialplan, drawn_and_polled)
