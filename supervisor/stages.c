@@ -118,6 +118,10 @@ static void kill_stage(struct supervisor *s)
 				"%s (pid %d) has not ended in time and is killed", seat_format(c->seat, name), c->pid);
 		c->wanted = true;
 		child_kill(c, SIGKILL);
+		if (c->pid <= 0) { /* it waits for its next start: there is none */
+			wheel_del(&s->loop.wheel, &c->delay);
+			c->done = true;
+		}
 	}
 }
 
