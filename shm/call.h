@@ -95,6 +95,7 @@ enum call_text_id {
 	TEXT_SDP_BEFORE,   /* while an offer inside the dialog is open: what it takes the place of, in case it is refused */
 	TEXT_HEADERS,      /* end-to-end header lines of the caller's INVITE */
 	TEXT_PARTS,        /* the parts of its body that are no SDP, ready to be sent */
+	TEXT_REOFFER,      /* an offer inside the dialog, as received, until answered */
 	TEXT_CHALLENGE,    /* the gateway's last: '1' (401) or '7' (407), then the header's value */
 	TEXT_REDIRECTS,    /* Contact URIs of a 3xx still to be tried, separated by blanks */
 	TEXT_COUNT
@@ -143,7 +144,7 @@ struct call_txn {
 #define TXN_ACK_WAITS    16u /* client INVITE: answered with an offer; its ACK follows when the other side's brings the answer */
 #define TXN_INITIAL      32u /* client INVITE that makes the dialog: of an attempt */
 #define TXN_REFRESH      64u /* client INVITE or UPDATE that refreshes the session; nothing of it is passed on */
-#define TXN_OFFER       128u /* client, inside the dialog: carries the offer that TEXT_OFFER keeps */
+#define TXN_OFFER       128u /* client, inside the dialog: carries the offer that TEXT_REOFFER keeps */
 
 /* The session timer of a leg, RFC 4028 (signaling/session_timer.h). SESSION_PEERS: the peer refreshes and is watched. */
 enum session_role { SESSION_OFF, SESSION_OURS, SESSION_PEERS };
@@ -187,7 +188,9 @@ struct call_reliable {         /* RFC 3262, signaling/reliable.h */
 		required : 1,  /* it insists */
 		wanted : 1,    /* the gateway insists (421): asked for on its leg alone */
 		outstanding : 1, /* `rseq` is not acknowledged */
-		held_sdp : 1, answered : 1; /* answered: an answer has reached the caller reliably */
+		held_sdp : 1,  /* what is held has a body */
+		shown : 1,     /* the response of `rseq` has one */
+		answered : 1;  /* an answer has reached the caller reliably */
 	uint8_t attempt;       /* that `passes` belongs to */
 };
 

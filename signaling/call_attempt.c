@@ -5,6 +5,7 @@
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
+#include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
@@ -82,6 +83,7 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	leg->on_hold = 0;
 	leg->sdp_hash = 0;
 	session_next_attempt(w);
+	reliable_next_attempt(w);
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
 	identity_numbers(w, gw);
 	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });

@@ -6,6 +6,7 @@
 #include "signaling/session.h"
 #include "signaling/session_timer.h"
 #include "signaling/refer.h"
+#include "signaling/reliable.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -166,14 +167,16 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 		return;
 	}
 	struct span sdp = headers_sdp(m);
-	bool offer = sdp.n > 0;
-	if (offer) {
-		int r = media_carry_offer(w, leg, sdp, &body);
+	bool answers = m->method == METHOD_PRACK && w->s.offer_pending, offer = sdp.n > 0 && !answers;
+	if (sdp.n) {
+		int r = answers ? media_carry(w, leg, sdp, &body) : media_carry_offer(w, leg, sdp, &body);
 		if (r < 0) {
-			media_refuse(w, other);
+			if (offer)
+				media_refuse(w, other);
 			answer(w, server, r == -EAGAIN ? 503 : 488, NULL);
 			return;
 		}
+		w->s.offer_pending = w->s.offer_pending && !answers;
 	}
 	headers_body(m, &body);
 	if (m->method == METHOD_INVITE || m->method == METHOD_UPDATE) {
@@ -236,9 +239,9 @@ static void re_invite(struct work *w, enum call_leg_side leg, const struct event
 		reply(w->g, ev, 481, (struct span){ 0 });
 	else if (w->s.phase == CALL_SETUP && leg == LEG_CALLER) /* a second one before the first is answered: section 14.2 */
 		reply(w->g, ev, 500, SPAN("Retry-After: 3\r\n"));
-	else if (is_refresh(w, leg, ev->m) && !invite_open(w, leg, false) && !work_text(w, TEXT_OFFER).n)
+	else if (is_refresh(w, leg, ev->m) && !invite_open(w, leg, false) && !work_text(w, TEXT_REOFFER).n)
 		answer_refresh(w, leg, ev);
-	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_OFFER).n)
+	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_REOFFER).n)
 		reply(w->g, ev, 491, (struct span){ 0 });
 	else
 		pass_on(w, leg, ev, (struct span){ 0 });
@@ -249,7 +252,7 @@ static void update(struct work *w, enum call_leg_side leg, const struct event *e
 	bool offer = headers_sdp(ev->m).n > 0;
 	if (w->s.phase == CALL_ENDING)
 		reply(w->g, ev, 481, (struct span){ 0 });
-	else if (offer && (work_text(w, TEXT_OFFER).n || (w->s.phase != CALL_SETUP && invite_open(w, leg, true))))
+	else if (offer && (work_text(w, TEXT_REOFFER).n || (w->s.phase == CALL_SETUP ? !w->s.reliable.answered : invite_open(w, leg, true))))
 		reply(w->g, ev, 491, (struct span){ 0 }); /* RFC 3311 section 5.2 */
 	else if (w->s.phase == CALL_SETUP && !w->s.leg[leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER].remote_tag_n && leg == LEG_CALLER)
 		reply(w->g, ev, 500, SPAN("Retry-After: 2\r\n")); /* the callee has no dialog yet */
@@ -257,6 +260,24 @@ static void update(struct work *w, enum call_leg_side leg, const struct event *e
 		answer_refresh(w, leg, ev);
 	else
 		pass_on(w, leg, ev, (struct span){ 0 });
+}
+
+/* RFC 3262 section 3; only callers get reliable responses of ours */
+static void prack(struct work *w, enum call_leg_side leg, const struct event *ev)
+{
+	static char lines[20000];
+	struct out o = out_init(lines, sizeof lines);
+	enum reliable_ack a = leg == LEG_CALLER && w->s.phase != CALL_ENDING ? reliable_acknowledged(w, ev->m, &o) : RELIABLE_UNKNOWN;
+	if (a == RELIABLE_UNKNOWN) {
+		reply(w->g, ev, 481, (struct span){ 0 });
+		return;
+	}
+	out_span(&o, headers_pass(w, LEG_CALLEE, ev->m));
+	if (a == RELIABLE_PASSES)
+		pass_on(w, leg, ev, out_done(&o));
+	else /* an offer in it has nobody who could answer it */
+		reply(w->g, ev, headers_sdp(ev->m).n && !w->s.offer_pending ? 488 : 200, (struct span){ 0 });
+	reliable_next(w);
 }
 
 static void refer(struct work *w, enum call_leg_side leg, const struct event *ev)
@@ -285,6 +306,9 @@ static void dispatch(struct work *w, enum call_leg_side leg, const struct event 
 		break;
 	case METHOD_UPDATE:
 		update(w, leg, ev);
+		break;
+	case METHOD_PRACK:
+		prack(w, leg, ev);
 		break;
 	case METHOD_INFO:
 	case METHOD_MESSAGE:

@@ -4,6 +4,7 @@
 #include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
+#include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
@@ -101,6 +102,8 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 		if (!s->alert_wall_ms)
 			s->alert_wall_ms = clock_wall_ms();
 	}
+	if (!reliable_in_order(w, m))
+		return;
 	if (m->to.tag.n)
 		learn_dialog(w, LEG_CALLEE, ev);
 	session_learn_allow(w, LEG_CALLEE, m);
@@ -114,10 +117,7 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 	if (!caller || caller->state != TXN_PROCEEDING)
 		return;
 	headers_body(m, &body);
-	struct out o = compose_begin(w->g);
-	caller->code = m->status;
-	compose_response(w, &o, caller, m->status, headers_pass(w, LEG_CALLER, m), &body);
-	txn_message(w, caller, &o);
+	reliable_pass(w, caller, m, headers_pass(w, LEG_CALLER, m), &body);
 }
 
 /* --- a 2xx --- */
@@ -259,6 +259,8 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 		attempt_failed(w, END_REJECTED, 488);
 		return;
 	}
+	if (!has_sdp(ev->m) && s->sdp_seen && !s->offer_pending && !s->reliable.answered) /* the caller does not have it for sure */
+		body = (struct body){ SPAN("application/sdp"), work_text(w, TEXT_SDP_TO_CALLER) };
 	s->phase = CALL_ANSWERED;
 	s->stage = STAGE_NONE;
 	s->stage_at = 0;
@@ -310,10 +312,13 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		if (t->state == TXN_ACCEPTED)
 			return;
 		acknowledge_failure(w, t, ev);
-		if (!abandoned && w->s.phase == CALL_SETUP && m->status == 422 && session_raise(w, LEG_CALLEE, m) && attempt_repeat(w))
+		bool open = !abandoned && w->s.phase == CALL_SETUP;
+		if (open && m->status == 422 && session_raise(w, LEG_CALLEE, m) && attempt_repeat(w))
 			return; /* no failure: the gateway wants a longer session interval */
+		if (open && reliable_insisted(w, m) && attempt_repeat(w))
+			return;
 		w->cause_heard = headers_cause(m);
-		if (!abandoned && w->s.phase == CALL_SETUP)
+		if (open)
 			attempt_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {
 		end_unwanted(w->g, w, ev);
@@ -464,8 +469,10 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 		media_refuse(w, leg);
 	if (server)
 		pass_back(w, server, ev, &body);
+	bool prack = t->method == METHOD_PRACK; /* its response of the INVITE is over: that ends no dialog */
 	close_failed(w, t, ev);
-	end_if_gone(w, leg, m->status);
+	if (!prack)
+		end_if_gone(w, leg, m->status);
 }
 
 /* --- dispatch --- */

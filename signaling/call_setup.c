@@ -6,6 +6,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/numbers.h"
 #include "signaling/peer.h"
+#include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/session_timer.h"
 #include "signaling/transport.h"
@@ -179,6 +180,7 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	identity_keep(w, a->mg, ev->m);
 	learn_caller(w, ev);
 	session_begin(w, ev->m);
+	reliable_begin(w, ev->m);
 	struct span sdp = headers_sdp(ev->m);
 	work_put(w, TEXT_OFFER, sdp);
 	w->s.offer_pending = !sdp.n;

@@ -61,6 +61,9 @@ static void txn_over(struct work *w, struct call_txn *t)
 		txn_free(w, t);
 		if (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP)
 			call_hang_up(w, END_NO_ACK, ENDED_BY_SYSTEM);
+	} else if (t->state == TXN_PROCEEDING && t->method == METHOD_INVITE && w->s.phase == CALL_SETUP) {
+		attempt_drop(w); /* no PRACK for a reliable response: RFC 3262 section 3 */
+		call_fail(w, END_NO_ACK, ENDED_BY_SYSTEM, 504, end_reason_info(END_NO_ACK)->cause);
 	} else {
 		txn_free(w, t);
 	}

@@ -2,6 +2,7 @@
 #include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/peer.h"
+#include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/transport.h"
 #include <errno.h>
@@ -107,7 +108,8 @@ bool out_unsupported(struct out *o, const struct msg *m)
 {
 	bool any = false;
 	for (uint32_t i = 0; i < m->require.n; i++) {
-		if (span_ieq(m->require.v[i], SPAN("timer")))
+		if (span_ieq(m->require.v[i], SPAN("timer")) || span_ieq(m->require.v[i], SPAN("replaces")) ||
+		    span_ieq(m->require.v[i], SPAN("100rel")))
 			continue;
 		out_span(o, any ? SPAN(", ") : SPAN("Unsupported: "));
 		out_span(o, m->require.v[i]);
@@ -158,6 +160,7 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_contact(w, o, t->listen, &t->to);
 	identity_lines(w, o);
 	headers_invite(w, o);
+	reliable_out_request(w, o);
 	session_out_request(w, o, t);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_body(o, b);

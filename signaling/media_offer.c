@@ -213,7 +213,7 @@ int media_carry(struct work *w, enum call_leg_side from, struct span sdp, struct
 int media_carry_offer(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body)
 {
 	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
-	work_put(w, TEXT_OFFER, sdp);
+	work_put(w, TEXT_REOFFER, sdp);
 	work_put(w, TEXT_SDP_BEFORE, work_text(w, sent_to(to)));
 	return carry(w, from, sdp, ret_body, false);
 }
@@ -231,8 +231,8 @@ static void apply(struct work *w, enum call_leg_side from, struct span sdp)
 
 void media_accept(struct work *w, enum call_leg_side offerer)
 {
-	apply(w, offerer, work_text(w, TEXT_OFFER));
-	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	apply(w, offerer, work_text(w, TEXT_REOFFER));
+	work_put(w, TEXT_REOFFER, (struct span){ 0 });
 	work_put(w, TEXT_SDP_BEFORE, (struct span){ 0 });
 }
 
@@ -240,7 +240,7 @@ void media_refuse(struct work *w, enum call_leg_side to)
 {
 	if (work_text(w, TEXT_SDP_BEFORE).n)
 		work_put(w, sent_to(to), work_text(w, TEXT_SDP_BEFORE));
-	work_put(w, TEXT_OFFER, (struct span){ 0 });
+	work_put(w, TEXT_REOFFER, (struct span){ 0 });
 	work_put(w, TEXT_SDP_BEFORE, (struct span){ 0 });
 }
 

@@ -12,7 +12,7 @@ bool media_relayed(const struct work *w, const struct cfg_routing_gateway *gw);
  * 0; -EBADMSG, -E2BIG: cannot be read (488); -EAGAIN: no port pair free (503); -EMSGSIZE */
 int media_carry(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body);
 /* The same for an offer inside the dialog, which may yet be refused: the relay hears of it by media_accept() when the
- * other side has accepted it. The offer is kept in TEXT_OFFER meanwhile. */
+ * other side has accepted it. The offer is kept in TEXT_REOFFER meanwhile. */
 int media_carry_offer(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body);
 void media_accept(struct work *w, enum call_leg_side offerer);
 /* it was refused by leg `to`, or never got there: what was agreed before holds */

@@ -154,7 +154,7 @@ static struct call_txn *refresh_under_way(struct work *w, enum call_leg_side leg
 /* RFC 3261 section 14.1: not while another INVITE is open on the leg, nor while an offer is unanswered */
 static bool leg_is_busy(const struct work *w, enum call_leg_side leg)
 {
-	if (w->s.phase != CALL_UP || work_text(w, TEXT_OFFER).n)
+	if (w->s.phase != CALL_UP || work_text(w, TEXT_REOFFER).n)
 		return true;
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		const struct call_txn *t = &w->s.txn[i];
