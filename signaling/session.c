@@ -166,12 +166,14 @@ static bool leg_is_busy(const struct work *w, enum call_leg_side leg)
 	return false;
 }
 
-/* A refresh is acknowledged for 64*T1, but the next one has shown that its answer came: it need not be kept. */
-static void forget_last(struct work *w, enum call_leg_side leg)
+/* An answered re-INVITE is kept for 64*T1 to be acknowledged again; when a later one is answered the peer has had the ACK. */
+static void forget_before(struct work *w, enum call_leg_side leg, uint32_t cseq)
 {
-	for (uint32_t i = 0; i < CALL_TXNS; i++)
-		if (w->s.txn[i].flags & TXN_REFRESH && w->s.txn[i].leg == leg && w->s.txn[i].state == TXN_ACCEPTED)
-			txn_free(w, &w->s.txn[i]);
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		if (t->flags & TXN_REFRESH && t->leg == leg && t->state == TXN_ACCEPTED && t->cseq < cseq)
+			txn_free(w, t);
+	}
 }
 
 static void refresh(struct work *w, enum call_leg_side leg)
@@ -187,7 +189,6 @@ static void refresh(struct work *w, enum call_leg_side leg)
 		c->refresh_at = w->now + BUSY_MS < ends ? w->now + BUSY_MS : 0;
 		return;
 	}
-	forget_last(w, leg);
 	struct call_txn *t = call_send(w, leg, c->update ? METHOD_UPDATE : METHOD_INVITE, (struct span){ 0 }, c->update ? NULL : &body);
 	if (t)
 		t->flags |= TXN_REFRESH;
@@ -204,6 +205,7 @@ void session_refreshed(struct work *w, enum call_leg_side leg, enum txn_method m
 	struct call_session *c = &w->s.leg[leg].session;
 	if (m->status < 300) {
 		session_agreed(w, leg, m);
+		forget_before(w, leg, m->cseq);
 		if (m->body.n && msg_type_is(m, SPAN("application/sdp")))
 			media_refreshed(w, leg, m->body);
 	} else if (m->status == 422 && session_raise(w, leg, m)) {

@@ -41,7 +41,7 @@ struct span work_text(const struct work *w, enum call_text_id id);
 void work_put(struct work *w, enum call_text_id id, struct span text);
 
 /* --- transactions of the call (RFC 3261 section 17) --- */
-/* a free one, zeroed; an abandoned attempt or a CANCEL gives way when all are used; NULL when none can */
+/* a free one, zeroed; an abandoned attempt, a CANCEL or an acknowledged re-INVITE gives way when all are used; NULL when none can */
 struct call_txn *txn_new(struct work *w, bool server, enum txn_method method, enum call_leg_side leg);
 void txn_free(struct work *w, struct call_txn *t);
 struct call_txn *txn_find(struct work *w, bool server, enum txn_method method, enum call_leg_side leg); /* first live one */

@@ -197,7 +197,7 @@ def case_finals_for_32_seconds(t):
     near(bye.time - t0, 32, "BYE")
     a.reply_to(bye, 200)
     b.byed()
-    equal([c["reason"] for c in sorted(s.cdrs(2), key=lambda c: c["start"])], ["rejected by gateway", "answer not acknowledged"], "records")
+    equal([c["reason"] for c in sorted(s.cdrs(2), key=lambda c: c["start"])], ["busy", "answer not acknowledged"], "records")
 
 
 @alone

@@ -313,6 +313,26 @@ Test(session, peers_refresh)
 	scene_over();
 }
 
+/* more of them at once than a call has transactions: what is acknowledged gives way */
+Test(session, peers_refresh_in_a_hurry)
+{
+	scene((struct harness_options){ 0 });
+	up(TIMER "Session-Expires: 90;refresher=uac\r\n", NULL);
+	for (int i = 0; i < 20; i++) {
+		dialog_send(&a, "INVITE", TIMER "Session-Expires: 90;refresher=uac\r\n", OFFER);
+		dialog_expect(&a, "200 INVITE");
+		dialog_ack(&a, NULL);
+		if (i == 12) /* the same bytes once more: absorbed */
+			dialog_send_as(&a, "INVITE", a.invite_cseq, a.invite_branch, TIMER "Session-Expires: 90;refresher=uac\r\n", OFFER);
+	}
+	dialog_send(&a, "INFO", NULL, "application/dtmf\n1");
+	dialog_reply(&b, dialog_expect(&b, "INFO"), 200, NULL, NULL);
+	dialog_expect(&a, "200 INFO");
+	scene_bye(&a, &b);
+	record_must(harness_record(&h), true, 1, 200, "normal");
+	scene_over();
+}
+
 /* a re-INVITE that changes something goes through, confirms both legs, and names each leg's own terms */
 Test(session, re_invite_passes_and_confirms)
 {
