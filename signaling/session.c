@@ -134,8 +134,8 @@ bool session_raise(struct work *w, enum call_leg_side leg, const struct msg *m)
 	if (!c->supported || m->min_se <= 0 || (uint32_t)m->min_se <= said)
 		return false; /* it would be refused again */
 	c->min_se = (uint32_t)m->min_se;
-	if (c->interval)
-		c->interval = c->min_se; /* what the next request asks for; the interval under way ends when it was to end */
+	if (c->interval) /* what the next request asks for; the interval under way ends when it was to end */
+		c->interval = c->min_se;
 	return true;
 }
 
@@ -158,9 +158,10 @@ static bool leg_is_busy(const struct work *w, enum call_leg_side leg)
 		return true;
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		const struct call_txn *t = &w->s.txn[i];
-		bool open = t->state == TXN_CALLING || t->state == TXN_PROCEEDING || (t->server && t->state == TXN_ACCEPTED) ||
-			    t->flags & TXN_ACK_WAITS;
-		if (t->state != TXN_FREE && t->method == METHOD_INVITE && t->leg == leg && !(t->flags & TXN_ABANDONED) && open)
+		bool open = t->state == TXN_CALLING || t->state == TXN_PROCEEDING ||
+			    (t->server && t->state == TXN_ACCEPTED) || t->flags & TXN_ACK_WAITS;
+		if (t->state != TXN_FREE && t->method == METHOD_INVITE && t->leg == leg &&
+			!(t->flags & TXN_ABANDONED) && open)
 			return true;
 	}
 	return false;
@@ -189,7 +190,8 @@ static void refresh(struct work *w, enum call_leg_side leg)
 		c->refresh_at = w->now + BUSY_MS < ends ? w->now + BUSY_MS : 0;
 		return;
 	}
-	struct call_txn *t = call_send(w, leg, c->update ? METHOD_UPDATE : METHOD_INVITE, (struct span){ 0 }, c->update ? NULL : &body);
+	struct call_txn *t = call_send(
+		w, leg, c->update ? METHOD_UPDATE : METHOD_INVITE, (struct span){ 0 }, c->update ? NULL : &body);
 	if (t)
 		t->flags |= TXN_REFRESH;
 }

@@ -34,6 +34,6 @@ void session_refreshed(struct work *w, enum call_leg_side leg, enum txn_method m
 /* the limit of an answered call starts */
 void session_start_limit(struct work *w);
 uint64_t session_deadline(const struct call_state *s); /* 0: none */
-void session_due(struct work *w); /* part of call_timer_expired() */
+void session_due(struct work *w);                      /* part of call_timer_expired() */
 void session_stop(struct call_state *s);
 #endif

@@ -21,7 +21,8 @@ struct session_terms session_timer_accept(const struct session_asked *a, uint32_
 	if (!session_timer_supported(a))
 		return now.role == SESSION_OURS ? now : (struct session_terms){ 0 };
 	uint32_t want = a->expires >= 0 ? smaller((uint32_t)a->expires, ttl) : ttl;
-	struct session_terms t = { larger(want, larger(SESSION_MIN_SE, a->min_se > 0 ? (uint32_t)a->min_se : 0)), SESSION_OURS };
+	struct session_terms t = { larger(want, larger(SESSION_MIN_SE, a->min_se > 0 ? (uint32_t)a->min_se : 0)),
+		SESSION_OURS };
 	if (!a->tag) /* a proxy has put the header there: the peer itself cannot refresh (table 2) */
 		return t;
 	if (a->refresher == MSG_REFRESHER_UAC || (a->refresher == MSG_REFRESHER_NONE && now.role == SESSION_PEERS))
@@ -29,9 +30,11 @@ struct session_terms session_timer_accept(const struct session_asked *a, uint32_
 	return t;
 }
 
-struct session_terms session_timer_agreed(const struct session_asked *a, uint32_t ttl, uint32_t min_se, struct session_terms now)
+struct session_terms session_timer_agreed(
+	const struct session_asked *a, uint32_t ttl, uint32_t min_se, struct session_terms now)
 {
-	if (a->expires < 0) /* without the header there is no timer; to go on refreshing does no harm, to wait for refreshes would */
+	/* without the header there is no timer; to go on refreshing does no harm, to wait for refreshes would */
+	if (a->expires < 0)
 		return now.role == SESSION_OURS ? now : (struct session_terms){ 0 };
 	uint32_t least = larger(SESSION_MIN_SE, min_se), interval = larger((uint32_t)a->expires, least);
 	if (a->refresher == MSG_REFRESHER_UAS) /* its own interval, though longer than asked: it refreshes by that */
@@ -55,7 +58,8 @@ struct session_schedule session_timer_start(struct session_terms t, uint32_t seg
 	return s;
 }
 
-uint64_t session_timer_next(struct session_terms t, uint32_t segment, uint64_t refresh_at, uint64_t now, uint64_t interval_ends)
+uint64_t session_timer_next(
+	struct session_terms t, uint32_t segment, uint64_t refresh_at, uint64_t now, uint64_t interval_ends)
 {
 	uint64_t step = t.interval * UINT64_C(1000) / segment;
 	if (!step)

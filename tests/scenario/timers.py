@@ -118,7 +118,7 @@ def case_resend_list_of_a_gateway(t):
     b.send("INFO", body="Signal=5\r\n", content_type="application/dtmf-relay")
     spaced(many(caller, "INFO", 2), [0.3], "INFO to the caller")
     b.send("BYE")
-    b.expect(200)
+    b.expect(200, skip=(487,))   # the INFO, which has no answer
     a.byed()
 
 

@@ -19,7 +19,8 @@ int clock_gettime(clockid_t id, struct timespec *t)
 	struct timespec *f = &first[id == CLOCK_MONOTONIC];
 	if (!f->tv_sec) /* children go on from here: the copy is inherited */
 		*f = *t;
-	long long ns = ((long long)(t->tv_sec - f->tv_sec) * 1000000000 + (t->tv_nsec - f->tv_nsec)) * FAST + f->tv_nsec;
+	long long ns =
+		((long long)(t->tv_sec - f->tv_sec) * 1000000000 + (t->tv_nsec - f->tv_nsec)) * FAST + f->tv_nsec;
 	t->tv_sec = f->tv_sec + (time_t)(ns / 1000000000);
 	t->tv_nsec = (long)(ns % 1000000000);
 	return 0;

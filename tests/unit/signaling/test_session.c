@@ -1,7 +1,7 @@
 /* Session timers on the wire, RFC 4028: a worker whose clock runs FAST times as fast, between two user agents. */
+#include "base/clock.h"
 #include "fast.h"
 #include "scene.h"
-#include "base/clock.h"
 #include "shm/call.h"
 #include <criterion/criterion.h>
 
@@ -85,7 +85,8 @@ Test(session, caller_without_timer)
 
 Test(session, shorter_limit_wins)
 {
-	scene((struct harness_options){ .parameters = "SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60, SS_MAX_CALL_DURATION: 30" });
+	scene((struct harness_options){
+		.parameters = "SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60, SS_MAX_CALL_DURATION: 30" });
 	up(NULL, NULL);
 	uint64_t t0 = clock_ms();
 	const struct sip *bye = wait_for(&a, "BYE", 62000);
@@ -206,7 +207,8 @@ Test(session, refreshed_by_re_invite)
 /* nobody answers: tried at 45 s, BYE when interval and grace are over */
 Test(session, unanswered)
 {
-	scene((struct harness_options){ .parameters = "SS_SIP_SESSION_TTL: 90, SS_SIP_SESSION_TIMEOUT_EARLY_HANGUP: 7" });
+	scene((struct harness_options){
+		.parameters = "SS_SIP_SESSION_TTL: 90, SS_SIP_SESSION_TIMEOUT_EARLY_HANGUP: 7" });
 	up(TIMER "Session-Expires: 90\r\n" ALLOW, NULL);
 	uint64_t t0 = clock_ms();
 	wait_for(&a, "UPDATE", 50000);
@@ -276,7 +278,8 @@ Test(session, refresh_says_other_things)
 Test(session, peers_refresh)
 {
 	scene((struct harness_options){ .parameters = SHORT });
-	const struct sip *answer = up(TIMER "Session-Expires: 90;refresher=uac\r\n" ALLOW, TIMER "Session-Expires: 90;refresher=uas\r\n");
+	const struct sip *answer =
+		up(TIMER "Session-Expires: 90;refresher=uac\r\n" ALLOW, TIMER "Session-Expires: 90;refresher=uas\r\n");
 	char to_caller[1000], to_callee[1000];
 	cr_expect_str_eq(sip_header(answer, "Session-Expires", 0), "90;refresher=uac");
 	snprintf(to_caller, sizeof to_caller, "%s", sip_body(answer));
@@ -285,7 +288,8 @@ Test(session, peers_refresh)
 		agent_quiet(&caller, 5000);
 		if (i & 1) {
 			dialog_send(&a, "UPDATE", TIMER "Session-Expires: 90;refresher=uac\r\n", NULL);
-			cr_expect_str_eq(sip_header(dialog_expect(&a, "200 UPDATE"), "Session-Expires", 0), "90;refresher=uac");
+			cr_expect_str_eq(
+				sip_header(dialog_expect(&a, "200 UPDATE"), "Session-Expires", 0), "90;refresher=uac");
 		} else {
 			dialog_send(&a, "INVITE", TIMER "Session-Expires: 90;refresher=uac\r\n", OFFER);
 			const struct sip *m = dialog_expect(&a, "200 INVITE");
@@ -323,7 +327,8 @@ Test(session, peers_refresh_in_a_hurry)
 		dialog_expect(&a, "200 INVITE");
 		dialog_ack(&a, NULL);
 		if (i == 12) /* the same bytes once more: absorbed */
-			dialog_send_as(&a, "INVITE", a.invite_cseq, a.invite_branch, TIMER "Session-Expires: 90;refresher=uac\r\n", OFFER);
+			dialog_send_as(&a, "INVITE", a.invite_cseq, a.invite_branch,
+				TIMER "Session-Expires: 90;refresher=uac\r\n", OFFER);
 	}
 	dialog_send(&a, "INFO", NULL, "application/dtmf\n1");
 	dialog_reply(&b, dialog_expect(&b, "INFO"), 200, NULL, NULL);

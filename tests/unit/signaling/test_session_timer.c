@@ -9,8 +9,8 @@ static const struct session_terms off = { 0 }, ours = { 300, SESSION_OURS }, the
 
 static void is(struct session_terms got, uint32_t interval, enum session_role role, int line)
 {
-	cr_expect(got.interval == interval && got.role == role, "line %d: %u s, role %d instead of %u s, role %d", line, got.interval, got.role,
-		interval, role);
+	cr_expect(got.interval == interval && got.role == role, "line %d: %u s, role %d instead of %u s, role %d", line,
+		got.interval, got.role, interval, role);
 }
 #define IS(got, interval, role) is(got, interval, role, __LINE__)
 
@@ -30,9 +30,10 @@ Test(session_timer, interval)
 	static const struct {
 		int32_t expires, min_se;
 		uint32_t ttl, want;
-	} rows[] = { { 1800, -1, 600, 600 }, { 300, -1, 600, 300 }, { -1, -1, 600, 600 }, { 90, 90, 600, 90 }, { 1800, 900, 600, 900 },
-		{ 1800, 1800, 600, 1800 }, { -1, 1200, 600, 1200 }, { 120, -1, 90, 90 }, { 120, 120, 90, 120 }, { 600, 100, 600, 600 },
-		{ INT32_MAX, -1, 7200, 7200 }, { INT32_MAX, INT32_MAX, 600, INT32_MAX }, { 300, 0, 600, 300 } };
+	} rows[] = { { 1800, -1, 600, 600 }, { 300, -1, 600, 300 }, { -1, -1, 600, 600 }, { 90, 90, 600, 90 },
+		{ 1800, 900, 600, 900 }, { 1800, 1800, 600, 1800 }, { -1, 1200, 600, 1200 }, { 120, -1, 90, 90 },
+		{ 120, 120, 90, 120 }, { 600, 100, 600, 600 }, { INT32_MAX, -1, 7200, 7200 },
+		{ INT32_MAX, INT32_MAX, 600, INT32_MAX }, { 300, 0, 600, 300 } };
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct session_asked a = { rows[i].expires, rows[i].min_se, NONE, true };
 		cr_expect_eq(session_timer_accept(&a, rows[i].ttl, off).interval, rows[i].want, "row %zu: %u", i,
@@ -43,7 +44,8 @@ Test(session_timer, interval)
 Test(session_timer, too_small)
 {
 	for (int32_t expires = -1; expires < 200; expires++)
-		cr_expect_eq(session_timer_too_small(&(struct session_asked){ expires, -1, NONE, true }), expires >= 0 && expires < 90);
+		cr_expect_eq(session_timer_too_small(&(struct session_asked){ expires, -1, NONE, true }),
+			expires >= 0 && expires < 90);
 }
 
 /* every request on every state: the interval is never above what both can bear nor below what the peer can */
@@ -66,10 +68,14 @@ Test(session_timer, every_request)
 								IS(t, 0, SESSION_OFF);
 							continue;
 						}
-						cr_expect(t.interval >= 90 && t.interval >= (uint32_t)(a.min_se < 0 ? 90 : a.min_se));
+						cr_expect(t.interval >= 90 &&
+							  t.interval >= (uint32_t)(a.min_se < 0 ? 90 : a.min_se));
 						cr_expect(t.interval <= TTL || (int32_t)t.interval == a.min_se);
-						cr_expect(a.expires < 0 || (int32_t)t.interval <= a.expires || a.min_se > a.expires);
-						bool peers = tag && (r == UAC || (r == NONE && states[s]->role == SESSION_PEERS));
+						cr_expect(a.expires < 0 || (int32_t)t.interval <= a.expires ||
+							  a.min_se > a.expires);
+						bool peers =
+							tag &&
+							(r == UAC || (r == NONE && states[s]->role == SESSION_PEERS));
 						cr_expect_eq(t.role, peers ? SESSION_PEERS : SESSION_OURS);
 					}
 	cr_expect_eq(n, 9u * 9 * 3 * 2 * 3);
