@@ -35,7 +35,7 @@ int view_call(const struct env *e, uint32_t worker, uint32_t slot, struct view_c
 		ret_call->text_n = copy_text(r, &ret_call->state, ret_call->text);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (CMM_LOAD_SHARED(c->slot.commit) == commit && CMM_LOAD_SHARED(c->slot.generation) == generation)
-			return 0;
+			return uuid_is_nil(&ret_call->id) ? -ENOENT : 0; /* a remnant (signaling/stray.c) is no call */
 	}
 	return -EBUSY;
 }

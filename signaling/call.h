@@ -24,10 +24,14 @@ void call_abandon_to_done(struct work *w, struct call_txn *t);
 
 /* --- call_response.c --- */
 void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev);
-/* a response to an INVITE of ours whose call is gone */
-void stray_response(struct sig *g, const struct event *ev);
 void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev); /* target, route set, To with tag */
 void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev); /* target refresh */
+
+/* --- stray.c: responses that nobody waits for --- */
+/* to an INVITE or CANCEL of ours that is over */
+void stray_response(struct sig *g, const struct event *ev);
+/* a 2xx: ACK and BYE; in the call `w` (NULL: it is gone) */
+void end_unwanted(struct sig *g, struct work *w, const struct event *ev);
 
 /* --- call_request.c: requests inside a dialog --- */
 void call_request(struct sig *g, uint32_t slot, const struct token *t, const struct event *ev);
@@ -37,6 +41,8 @@ void call_request(struct sig *g, uint32_t slot, const struct token *t, const str
 void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by, uint16_t code, uint16_t cause);
 /* an answered call: BYE on each leg but `by`'s, and the end */
 void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by by);
+void call_release_bye(struct work *w); /* the caller's 2xx is acknowledged, or its time is over: a BYE that waited goes out */
+void call_drop_bye(struct work *w);    /* or is not needed any more: the caller has said it */
 /* whichever of the two fits */
 void call_terminate(struct work *w, enum end_reason reason);
 /* a request of ours inside the dialog of `leg`; NULL: no transaction free */

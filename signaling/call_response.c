@@ -122,84 +122,6 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 
 /* --- a 2xx --- */
 
-/* ACK for a 2xx whose dialog is not ours to keep, and the BYE that ends it: from the response alone */
-static bool compose_from_response(struct sig *g, struct out *o, const struct event *ev, const char *method, uint32_t cseq, struct span branch)
-{
-	const struct msg *m = ev->m;
-	*o = compose_begin(g);
-	out_span(o, span_of(method));
-	out_char(o, ' ');
-	if (!m->n_contacts)
-		return false;
-	out_span(o, m->contacts[0].uri);
-	out_lit(o, " SIP/2.0\r\nVia: SIP/2.0/UDP ");
-	transport_host(g, ev->listen, &ev->source, o);
-	out_lit(o, ";branch=");
-	out_span(o, branch);
-	out_lit(o, ";rport\r\nMax-Forwards: 70\r\nFrom: ");
-	out_span(o, m->from.value);
-	out_lit(o, "\r\nTo: ");
-	out_span(o, m->to.value);
-	out_lit(o, "\r\nCall-ID: ");
-	out_span(o, m->call_id);
-	out_lit(o, "\r\nCSeq: ");
-	out_u64(o, cseq);
-	out_char(o, ' ');
-	out_span(o, span_of(method));
-	for (uint32_t i = m->n_record_routes; i-- > 0;) {
-		out_lit(o, "\r\nRoute: ");
-		out_span(o, m->record_routes[i]);
-	}
-	out_lit(o, "\r\nContent-Length: 0\r\n\r\n");
-	return !o->full;
-}
-
-static struct addr response_target(const struct event *ev)
-{
-	struct addr to;
-	struct msg_address hop;
-	if (ev->m->n_record_routes && address_parse(ev->m->record_routes[ev->m->n_record_routes - 1], &hop) == 0 && uri_addr(&hop.u, &to) == 0)
-		return to;
-	if (!ev->m->n_record_routes && ev->m->n_contacts && uri_addr(&ev->m->contacts[0].u, &to) == 0 && addr_same_ip(&to, &ev->source))
-		return to;
-	return ev->source;
-}
-
-/* An answer nobody waits for: of an attempt switched away, of another branch of a fork, or of a call that is over. */
-static void end_unwanted(struct sig *g, struct work *w, const struct event *ev)
-{
-	struct out o;
-	struct addr to = response_target(ev);
-	char branch[BRANCH_TEXT + 2];
-	size_t n = ev->m->via.branch.n < BRANCH_TEXT ? ev->m->via.branch.n : BRANCH_TEXT;
-	memcpy(branch, ev->m->via.branch.p, n);
-	branch[n] = 'a'; /* an ACK for a 2xx is a transaction of its own, and so is the BYE */
-	if (compose_from_response(g, &o, ev, "ACK", ev->m->cseq, (struct span){ branch, n + 1 }))
-		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
-	struct call_txn *t = w ? txn_new(w, false, METHOD_BYE, LEG_CALLEE) : NULL;
-	if (t) {
-		struct out b = out_init(branch, sizeof branch);
-		t->cseq = ev->m->cseq + 1;
-		t->listen = ev->listen;
-		t->to = to;
-		out_branch(w, &b, (uint32_t)t->key);
-		n = b.n;
-	} else {
-		branch[n++] = 'b';
-	}
-	if (!compose_from_response(g, &o, ev, "BYE", ev->m->cseq + 1, (struct span){ branch, n })) {
-		if (t)
-			txn_free(w, t);
-		return;
-	}
-	if (t) {
-		txn_message(w, t, &o);
-		txn_start_client(w, t);
-	} else {
-		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
-	}
-}
-
 static void send_ack(struct work *w, struct call_txn *t, const struct body *b)
 {
 	struct call_txn ack = *t; /* same CSeq number, same target; a branch of its own (section 13.2.2.4) */
@@ -510,24 +432,4 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 		in_dialog(&w, t, ev);
 	}
 	work_commit(&w);
-}
-
-void stray_response(struct sig *g, const struct event *ev)
-{
-	const struct msg *m = ev->m;
-	const struct done *d = done_find(g, key_branch(g, m->via.branch), ev->now);
-	count_one(g->head, d ? COUNT_REPEATED : COUNT_STRAY);
-	if (m->method != METHOD_INVITE)
-		return;
-	if (m->status >= 200 && m->status < 300) {
-		end_unwanted(g, NULL, ev);
-	} else if (d && d->kind == DONE_ACK && m->status >= 300) {
-		transport_queue(g, d->message, d->n, d->listen, &d->to);
-	} else if (d && d->kind == DONE_ABANDONED && m->status < 200) {
-		transport_queue(g, d->message, d->n, d->listen, &d->to);
-	} else if (d && d->kind == DONE_ABANDONED) {
-		struct out o = compose_begin(g); /* the CANCEL has the INVITE's Request-URI, Via and From */
-		if (compose_from_invite(&o, (struct span){ d->message, d->n }, SPAN("ACK"), m->to.value, (struct span){ 0 }) == 0 && !o.full)
-			transport_queue_copy(g, o.p, o.n, d->listen, &d->to);
-	}
 }
