@@ -138,6 +138,7 @@ struct call_txn {
 	uint8_t pad[7];
 };
 #define TXN_CANCEL_WANTED 1u /* client INVITE: CANCEL as soon as a provisional response has come */
+#define TXN_HELD          1u /* client BYE: waits for the ACK of the caller's 2xx (or for its time) before it is sent */
 #define TXN_ABANDONED     2u /* client INVITE of an attempt that was switched away: a 2xx gets ACK and BYE */
 #define TXN_RELIABLE      4u /* over TCP or TLS: not resent */
 #define TXN_CANCELLED     8u /* CANCEL has been sent */

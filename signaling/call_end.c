@@ -100,11 +100,11 @@ static void send_bare_ack(struct work *w, const struct call_txn *t)
 }
 
 /* the sides have nothing more to say to each other: what is still open on either leg is answered or forgotten */
-static void close_open_transactions(struct work *w)
+static void close_open_transactions(struct work *w, const struct call_txn *but)
 {
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		struct call_txn *t = &w->s.txn[i];
-		if (t->state == TXN_FREE)
+		if (t->state == TXN_FREE || t == but)
 			continue;
 		if (t->server && t->state == TXN_PROCEEDING) { /* a re-INVITE, UPDATE, INFO under way */
 			struct out o = compose_begin(w->g);
@@ -130,17 +130,64 @@ static void close_open_transactions(struct work *w)
 	}
 }
 
+/* The caller's INVITE whose 2xx is not acknowledged yet. It may not have come through, so it is repeated on, and a BYE waits
+ * for the ACK or for its time (RFC 3261 sections 13.3.1.4 and 15); without, the caller would be left with an INVITE that
+ * nobody answers. */
+static struct call_txn *unacknowledged(struct work *w)
+{
+	struct call_txn *t = w->s.phase == CALL_ANSWERED ? txn_find(w, true, METHOD_INVITE, LEG_CALLER) : NULL;
+	return t && t->state == TXN_ACCEPTED ? t : NULL;
+}
+
+static void hold(struct work *w, struct call_txn *t)
+{
+	t->flags |= TXN_HELD;
+	t->resend_ms = 0;
+	t->end_ms = w->now + 2 * TXN_LIFE_MS; /* never reached: the answer's time is over before */
+	w->send &= ~(1u << txn_number(w, t));
+}
+
+static struct call_txn *held(struct work *w)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		if (t->state != TXN_FREE && t->method == METHOD_BYE && t->flags & TXN_HELD)
+			return t;
+	}
+	return NULL;
+}
+
+void call_release_bye(struct work *w)
+{
+	struct call_txn *t = held(w);
+	if (!t)
+		return;
+	t->flags &= (uint8_t)~TXN_HELD;
+	w->send |= 1u << txn_number(w, t);
+	txn_start_client(w, t);
+}
+
+void call_drop_bye(struct work *w)
+{
+	struct call_txn *t = held(w);
+	if (t)
+		txn_free(w, t);
+}
+
 void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by by)
 {
 	static char lines[20000];
 	struct out extra = out_init(lines, sizeof lines);
 	uint16_t cause = end_reason_info(reason)->cause;
-	close_open_transactions(w);
+	/* who stops for good has no time to wait */
+	struct call_txn *answer = reason != END_SHUTDOWN ? unacknowledged(w) : NULL;
+	close_open_transactions(w, answer);
 	out_span(&extra, w->lines);
 	if (!w->reason.n)
 		out_reason(&extra, cause);
-	if (by != ENDED_BY_CALLER)
-		call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL);
+	struct call_txn *t = by != ENDED_BY_CALLER ? call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL) : NULL;
+	if (t && answer)
+		hold(w, t);
 	if (by != ENDED_BY_CALLEE)
 		call_send(w, LEG_CALLEE, METHOD_BYE, out_done(&extra), NULL);
 	finish(w, reason, by, 200, cause);

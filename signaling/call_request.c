@@ -64,12 +64,25 @@ static void ack_other_side(struct work *w, struct call_txn *client, enum call_le
 	txn_message(w, client, &o);
 }
 
+/* the call has ended while its answer was still repeated */
+static void answer_is_over(struct work *w, struct call_txn *t)
+{
+	struct span last = { block_at(w->g->blocks.plan, t->message), t->message_n };
+	done_add(w->g, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to, w->now);
+	txn_free(w, t);
+	call_release_bye(w);
+}
+
 static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
 {
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		struct call_txn *t = &w->s.txn[i];
 		if (!t->server || t->method != METHOD_INVITE || t->leg != leg || t->state != TXN_ACCEPTED || t->cseq != ev->m->cseq)
 			continue;
+		if (w->s.phase == CALL_ENDING) {
+			answer_is_over(w, t);
+			return;
+		}
 		t->state = TXN_CONFIRMED; /* absorbs a repeated INVITE for the rest of its time */
 		t->resend_ms = 0;
 		t->end_ms = w->now + TXN_LIFE_MS;
@@ -78,8 +91,10 @@ static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
 		if (t->request)
 			w->retire[w->n_retire++] = t->request;
 		t->message = t->request = BLOCK_NONE;
-		if (w->s.phase == CALL_ANSWERED && leg == LEG_CALLER)
+		if (w->s.phase == CALL_ANSWERED && leg == LEG_CALLER) {
 			w->s.phase = CALL_UP;
+			work_compact(w);
+		}
 		for (uint32_t k = 0; k < CALL_TXNS; k++) {
 			struct call_txn *client = &w->s.txn[k];
 			if (client->state == TXN_ACCEPTED && !client->server && client->leg != leg && client->flags & TXN_ACK_WAITS)
@@ -94,8 +109,11 @@ static void ack(struct work *w, enum call_leg_side leg, const struct event *ev)
 /* answered by call_request() when it is committed: an answer remembered before would keep a successor from doing it */
 static void bye(struct work *w, enum call_leg_side leg, const struct msg *m)
 {
-	if (w->s.phase == CALL_ENDING)
+	if (w->s.phase == CALL_ENDING) {
+		if (leg == LEG_CALLER)
+			call_drop_bye(w);
 		return;
+	}
 	w->reason = m->reason;
 	w->lines = headers_pass(w, leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER, m);
 	if (w->s.phase != CALL_SETUP) {

@@ -59,7 +59,9 @@ static void txn_over(struct work *w, struct call_txn *t)
 		client_over(w, t);
 	} else if (t->state == TXN_ACCEPTED) { /* the answer was never acknowledged (RFC 3261 section 13.3.1.4) */
 		txn_free(w, t);
-		if (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP)
+		if (w->s.phase == CALL_ENDING)
+			call_release_bye(w);
+		else if (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP)
 			call_hang_up(w, END_NO_ACK, ENDED_BY_SYSTEM);
 	} else if (t->state == TXN_PROCEEDING && t->method == METHOD_INVITE && w->s.phase == CALL_SETUP) {
 		attempt_drop(w); /* no PRACK for a reliable response: RFC 3262 section 3 */
