@@ -6,8 +6,9 @@ enum { UNUSED, USED, RETIRED };
 
 uint64_t block_plan_for(uint32_t calls, struct block_plan *ret_plan)
 {
-	*ret_plan = (struct block_plan){ .count = { 2 * calls + 1024, 2 * calls + 1024, calls / 4 + 256,
-						 calls / 64 + 64, 32 } };
+	/* a call that is up needs one for its texts (1024, with long headers 2048 or 4096) and for half a minute one for its ACK
+	 * (512); one being set up a larger one for its texts and one for its INVITE */
+	*ret_plan = (struct block_plan){ .count = { 2 * calls + 1024, calls + 1024, calls + 1024, calls / 4 + 256, calls / 64 + 64, 32 } };
 	uint64_t at = (sizeof *ret_plan + 63) & ~63ull;
 	for (unsigned c = 0; c < BLOCK_CLASSES; c++) {
 		ret_plan->at[c] = at;

@@ -11,8 +11,8 @@
 #include "shm/region.h"
 
 #define BLOCK_NONE    0u
-#define BLOCK_CLASSES 5u /* 512, 2048, 4096, 16384, 66560 bytes */
-static const uint32_t block_size[BLOCK_CLASSES] = { 512, 2048, 4096, 16384, 66560 };
+#define BLOCK_CLASSES 6u
+static const uint32_t block_size[BLOCK_CLASSES] = { 512, 1024, 2048, 4096, 16384, 66560 };
 
 /* handle: class + 1 in the top 4 bits, index below; 0 is none */
 static inline uint32_t block_class(uint32_t handle) { return (handle >> 28) - 1; }

@@ -104,7 +104,7 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	}
 	add(h, AREA_CALLS, calls, sizeof(struct call));
 	add(h, AREA_BLOCKS, aligned(block_plan_for((uint32_t)calls, &plan), LAYOUT_UNIT) / LAYOUT_UNIT, LAYOUT_UNIT);
-	add(h, AREA_DONE, clamp(2 * calls, 4096, 65536), sizeof(struct done));
+	add(h, AREA_DONE, clamp(4 * calls, 8192, 131072), sizeof(struct done));
 	add(h, AREA_MEDIA_LEGS, legs_per_worker(c), sizeof(struct media_leg));
 	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));

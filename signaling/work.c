@@ -173,6 +173,8 @@ struct span work_text(const struct work *w, enum call_text_id id)
 	return call_text_span(&w->s, block_at(w->g->blocks.plan, w->s.text), id);
 }
 
+#define TEXT_SPARE 64u
+
 /* the live texts move to a block with room for `more` */
 static bool text_move(struct work *w, size_t more)
 {
@@ -197,6 +199,17 @@ static bool text_move(struct work *w, size_t more)
 	w->s.text_used = used;
 	w->text_fresh = handle;
 	return true;
+}
+
+void work_compact(struct work *w)
+{
+	size_t live = 0;
+	for (uint32_t i = 0; i < TEXT_COUNT; i++)
+		live += w->s.t[i].n;
+	/* room for what a re-INVITE changes; a smaller class must come of it */
+	uint32_t class = w->s.text ? block_class(w->s.text) : 0;
+	if (class && live + TEXT_SPARE <= block_size[class - 1])
+		text_move(w, TEXT_SPARE);
 }
 
 void work_put(struct work *w, enum call_text_id id, struct span text)

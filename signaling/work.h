@@ -39,6 +39,8 @@ void work_abandon(struct work *w); /* gives back what a never committed (FILLING
 struct span work_text(const struct work *w, enum call_text_id id);
 /* copies; an empty span clears */
 void work_put(struct work *w, enum call_text_id id, struct span text);
+/* a call that has been set up gives back the room that only its set-up needed */
+void work_compact(struct work *w);
 
 /* --- transactions of the call (RFC 3261 section 17) --- */
 /* a free one, zeroed; an abandoned attempt, a CANCEL or an acknowledged re-INVITE gives way when all are used; NULL when none can */

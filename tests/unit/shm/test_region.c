@@ -51,7 +51,7 @@ Test(region, sizes_follow_the_configuration)
 	cr_assert_eq(region_plan(&c, ROLE_SIGNALING, 1, &h), 0);
 	cr_assert_eq(h.area[AREA_CALLS].n, 63 + 64, "a worker's share of 100 calls and a quarter, and the spare");
 	cr_assert_eq(h.area[AREA_CALLS].size, sizeof(struct call));
-	cr_assert_eq(h.area[AREA_DONE].n, 4096);
+	cr_assert_eq(h.area[AREA_DONE].n, 8192);
 	cr_assert_eq(h.area[AREA_CAPACITY].n, 8 + 256);
 	cr_assert_eq(h.area[AREA_JOURNAL].n, 127 + 4096);
 	cr_assert_eq(h.area[AREA_FLOWS].at, 0);
@@ -125,7 +125,7 @@ Test(region, made_once_mapped_by_others)
 	const struct journal *j = region_area(&reader, AREA_JOURNAL);
 	cr_assert_eq(j->capacity, region_count(&reader, AREA_JOURNAL));
 	const struct block_plan *b = region_area(&reader, AREA_BLOCKS);
-	cr_assert_eq(b->count[4], 32);
+	cr_assert_eq(b->count[BLOCK_CLASSES - 1], 32);
 	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
 		bool to = seat == seat_of(ROLE_CONTROL, 0) || seat == seat_of(ROLE_SIGNALING, 1);
 		cr_assert_eq(!!reader.head->ring_at[seat], to, "seat %u", seat);
