@@ -62,8 +62,6 @@ static const struct row {
 	{ "routing_gateways.follow_redirect", NULL, NAMED },
 	{ "routing_gateways.ringback_mode", NULL, NAMED },
 	{ "routing_gateways.lists", NULL, RESTRICTS },
-	{ "routing_gateways.username", NULL, AUTHENTICATES },
-	{ "routing_gateways.password", NULL, AUTHENTICATES },
 	{ "routing_gateways.codecs", NULL, RESTRICTS },
 	{ "routing_gateways.options_ping", NULL, NAMED },
 	{ "routing_gateways.circuit", NULL, NAMED },

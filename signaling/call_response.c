@@ -1,6 +1,7 @@
 /* Responses to our requests: RFC 3261 sections 12.1.2, 13.2.2, 17.1. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/digest.h"
 #include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
@@ -211,7 +212,7 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 
 /* --- failures --- */
 
-/* ACK for a failure: part of the INVITE's transaction (section 17.1.1.3); then the transaction is over */
+/* ACK for a failure: part of the INVITE's transaction (section 17.1.1.3), which is over then */
 static void acknowledge_failure(struct work *w, struct call_txn *t, const struct event *ev)
 {
 	struct out o = compose_begin(w->g);
@@ -220,7 +221,6 @@ static void acknowledge_failure(struct work *w, struct call_txn *t, const struct
 		done_add(w->g, DONE_ACK, key_branch(w->g, ev->m->via.branch), out_done(&o), t->listen, &t->to, w->now);
 		work_send(w, out_done(&o), t->listen, &t->to);
 	}
-	txn_free(w, t);
 }
 
 static void initial_invite(struct work *w, struct call_txn *t, const struct event *ev)
@@ -233,8 +233,14 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 	} else if (m->status >= 300) {
 		if (t->state == TXN_ACCEPTED)
 			return;
+		bool open = !abandoned && w->s.phase == CALL_SETUP, challenged = open && digest_challenged(w, t, ev);
+		uint8_t times = t->challenged;
 		acknowledge_failure(w, t, ev);
-		bool open = !abandoned && w->s.phase == CALL_SETUP;
+		txn_free(w, t);
+		if (challenged && attempt_repeat(w)) {
+			txn_find(w, false, METHOD_INVITE, LEG_CALLEE)->challenged = times;
+			return;
+		}
 		if (open && m->status == 422 && session_raise(w, LEG_CALLEE, m) && attempt_repeat(w))
 			return; /* no failure: the gateway wants a longer session interval */
 		if (open && reliable_insisted(w, m) && attempt_repeat(w))
@@ -293,8 +299,7 @@ static void close_failed(struct work *w, struct call_txn *t, const struct event 
 {
 	if (t->method == METHOD_INVITE)
 		acknowledge_failure(w, t, ev);
-	else
-		txn_free(w, t);
+	txn_free(w, t);
 }
 
 /* a refresh of our own: its answer is nothing to the other leg */
@@ -356,6 +361,12 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 	if (invite && t->state == TXN_ACCEPTED) { /* the 2xx again: its ACK was lost */
 		if (m->status < 300 && !(t->flags & TXN_ACK_WAITS))
 			w->send |= 1u << txn_number(w, t);
+		return;
+	}
+	if (digest_challenged(w, t, ev)) {
+		if (invite)
+			acknowledge_failure(w, t, ev);
+		digest_repeat(w, t);
 		return;
 	}
 	if (t->flags & TXN_REFRESH) {
@@ -421,7 +432,9 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 		return;
 	}
 	if (t->method == METHOD_BYE || t->method == METHOD_CANCEL) {
-		if (ev->m->status >= 200) {
+		if (t->method == METHOD_BYE && digest_challenged(&w, t, ev)) {
+			digest_repeat(&w, t);
+		} else if (ev->m->status >= 200) {
 			txn_free(&w, t);
 		} else {
 			t->state = TXN_PROCEEDING;

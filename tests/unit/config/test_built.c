@@ -26,7 +26,6 @@ static const struct {
 	{ "lrn_sources: {a: {type: sip, path: b}}\n", NULL, "lrn_sources" },
 	{ CUSTOMER("authentication: digest"), "authenticates", "mapping_gateways[[]cust].authentication: digest" },
 	{ CUSTOMER("periods: [{line_limit: 3}]"), "restricts", "mapping_gateways[[]cust].periods" },
-	{ GATEWAY("username: u, password: very-secret"), "authenticates", "routing_gateways[[]gw].username" },
 	{ GATEWAY("transport: tls"), "encrypts", "routing_gateways[[]gw].transport: tls" },
 	{ GATEWAY("transport: tcp"), NULL, "routing_gateways[[]gw].transport" },
 	{ GATEWAY("options_ping: {}"), NULL, "routing_gateways[[]gw].options_ping" },
@@ -89,7 +88,7 @@ Test(built, defaults_are_nothing)
 		"media: {offload: auto}\n",
 		"media: {offload: off}\n",
 		"accounts: []\nregistrations:\nnumber_lists: {}\ndial_plans: {}\nrate_tables:\n",
-		GATEWAY("refer: pass, headers: {pass: [X-Account], add: {X-A: b}, remove: [Subject]}"),
+		GATEWAY("username: u, password: very-secret, refer: pass, headers: {pass: [X-Account], add: {X-A: b}, remove: [Subject]}"),
 		"http: {listen: null}\ncdr: {format: jsonl, postgres: null}\n",
 		"routing: {sort: \"priority, load, history, id\", window: 15m, bucket: 60}\n",
 		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], "
