@@ -385,6 +385,10 @@ static bool is_dropped(struct span text)
 	struct span value;
 	if (text.n >= 4 && strncasecmp(text.p, "ice-", 4) == 0)
 		return true;
+	if (attribute(text, SPAN("ssrc"), &value)) { /* its cname is user@host or a host's address (RFC 5576 6.1) */
+		(void)take_word(&value);
+		return value.n >= 5 && strncasecmp(value.p, "cname", 5) == 0;
+	}
 	if (attribute(text, SPAN("group"), &value)) /* one port for several lines: the relay has a port for each */
 		return span_ieq(take_word(&value), SPAN("BUNDLE"));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -198,6 +198,7 @@ Test(sdp, writes_for_a_relay)
 			"a=rtcp:6001 IN IP4 192.0.2.5\r\na=rtcp-fb:* nack\r\na=candidate:1 1 UDP 1 10.0.0.1 9 typ "
 			"host\r\n"
 			"a=ice-ufrag:x\r\na=ice-pwd:y\r\na=remote-candidates:1 10.0.0.2 3\r\na=end-of-candidates\r\n"
+			"a=ssrc:7 cname:a@192.0.2.5\r\n"
 			"a=source-filter: incl IN IP4 * 192.0.2.5\r\na=fmtp:101 0-15\r\nm=video 7000 RTP/AVP 31\r\n"
 			"m=image 0 udptl t38\r\n\r\n"),
 		0);
