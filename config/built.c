@@ -20,7 +20,6 @@ static const struct row {
 	{ "sip.digest", NULL, AUTHENTICATES },
 	{ "sip.tls.*", NULL, ENCRYPTS },
 	{ "media.offload", "required", RESTRICTS },
-	{ "media.ringback.*", NULL, NAMED },
 
 	{ "parameters.SS_GATEWAY_ASR_*", NULL, NAMED },
 	{ "parameters.SS_GATEWAY_FEE_RATE_*", NULL, NAMED },
@@ -60,7 +59,6 @@ static const struct row {
 	{ "routing_gateways.reserved_lines", NULL, RESTRICTS },
 	{ "routing_gateways.protect", NULL, NAMED },
 	{ "routing_gateways.follow_redirect", NULL, NAMED },
-	{ "routing_gateways.ringback_mode", NULL, NAMED },
 	{ "routing_gateways.lists", NULL, RESTRICTS },
 	{ "routing_gateways.codecs", NULL, RESTRICTS },
 	{ "routing_gateways.options_ping", NULL, NAMED },

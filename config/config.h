@@ -233,6 +233,7 @@ struct config {
 		uint32_t port_low, port_high; /* even, odd */
 		uint32_t proxy, latch, check, offload, timeout;
 		struct cfg_text ringback_country, ringback_file;
+		struct cfg_list ringback_samples; /* int16_t, 8000 a second: what the file holds */
 	} media;
 
 	int64_t param[P_COUNT];

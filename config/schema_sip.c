@@ -1,5 +1,7 @@
 /* Sections `sip` and `media`. */
+#include "config/country_tone.h"
 #include "config/schema.h"
+#include "config/wav.h"
 #include <stdlib.h>
 
 /* --- sip ------------------------------------------------------------------------------------------------------ */
@@ -123,7 +125,16 @@ static void prepare_media(struct compile *c, void *out)
 	config->media.port_high = 29999;
 }
 
-static const struct type type_country = { .size = sizeof(struct cfg_text), .read = read_text, .min = 2, .max = 2,
+#define RINGBACK_SAMPLES (30u * 8000u) /* it is repeated; 30 s of it in memory are enough */
+#define RINGBACK_FILE    (1u << 20)
+
+static bool read_country(const struct input *in, const struct type *t, void *out)
+{
+	if (!country_tone_find(in->text))
+		return value_wrong(in, "has no ringing tone here, allowed: ", country_tone_list());
+	return read_text(in, t, out);
+}
+static const struct type type_country = { .size = sizeof(struct cfg_text), .read = read_country, .min = 2, .max = 2,
 	.character = character_id,
 	.allowed = "two letters", .text = true };
 static const struct key ringback_keys[] = {
@@ -131,7 +142,30 @@ static const struct key ringback_keys[] = {
 	{ "file", KEY_VALUE, FIELD(config, media.ringback_file), .type = &type_path },
 	{ 0 }
 };
-static const struct schema schema_ringback = { .keys = ringback_keys, .size = sizeof(struct config) };
+
+/* The samples come into the image: those who play them need not be able to read the file. */
+static void finish_ringback(struct compile *c, const struct node *n, const struct place *place, void *out)
+{
+	static int16_t samples[RINGBACK_SAMPLES];
+	struct config *config = out;
+	struct place at = { place, SPAN("file"), 0, false };
+	struct span path = image_span(&c->image, config->media.ringback_file);
+	const char *why;
+	size_t count;
+	int error = 0;
+	if (!path.n || c->sealed)
+		return;
+	const struct node *file = node_get(n, "file");
+	struct span text = files_text(c, path.p, RINGBACK_FILE, &error);
+	if (!text.p)
+		errors_add(c->errors, file->at, &at, "cannot read %s: %s", path.p, strerror(error));
+	else if (wav_read(text, samples, RINGBACK_SAMPLES, &count, &why) < 0)
+		errors_add(c->errors, file->at, &at, "%s %s, allowed: WAV, one channel, 8000 Hz, 16-bit PCM, A-law or u-law, at most 30 s",
+			path.p, why);
+	else
+		config->media.ringback_samples = image_list(&c->image, samples, (uint32_t)count, sizeof(*samples));
+}
+static const struct schema schema_ringback = { .keys = ringback_keys, .size = sizeof(struct config), .finish = finish_ringback };
 
 static const struct key media_keys[] = {
 	{ "address", KEY_LIST, FIELD(config, media.addresses), .type = &type_ip },

@@ -9,7 +9,6 @@ static const struct {
 	const char *path;    /* what is named, pattern */
 } rows[] = {
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
-	{ "media: {ringback: {country: de}}\n", NULL, "media.ringback.country" },
 	{ "parameters: {SS_REPLY_UNAUTHORIZED: off}\n", "restricts", "parameters.SS_REPLY_UNAUTHORIZED:" },
 	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates",
 		"parameters.SS_SIP_AUTHENTICATION_CODE:" },
@@ -95,6 +94,7 @@ Test(built, defaults_are_nothing)
 			"min_profit: none"),
 		CUSTOMER("lists: [], periods: [], authentication: ip, rate_table: null, reply_address: auto"),
 		/* these work */
+		"media: {ringback: {country: de}}\n" GATEWAY("ringback_mode: 183-sdp"),
 		"dial_plans: {p: [{match: \"1*\", rewrite: \"*\"}]}\n" CUSTOMER("reply_address: via, request_address: socket, support_privacy: off, callee_dial_plan: p"),
 		GATEWAY("privacy: id, p_asserted_identity: caller, p_preferred_identity: passthrough, reply_address: socket, request_address: contact"),
 		"parameters: {SS_SIP_E164_DISPLAY_FROM: e164, SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT: on}\n",
