@@ -108,21 +108,20 @@ static bool count_accepted(struct pair *p, const struct packet *k, struct readin
 	return !held;
 }
 
-/* Where packets to the remote of `p` go: what was latched, else what was signalled. RTCP shares the RTP port with mux. */
-static bool depart(const struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret)
+bool packet_depart(const struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret_departure)
 {
 	const struct media_want *w = &p->want;
 	const struct media_flow *f = p->flow;
 	bool second = rtcp && !w->mux, latched = second ? f->rtcp.family != 0 : f->latched != 0;
 	if (latched && w->latch != LATCH_OFF)
-		ret->to = second ? f->rtcp : f->rtp;
+		ret_departure->to = second ? f->rtcp : f->rtp;
 	else
-		ret->to = second ? w->remote_rtcp : w->remote_rtp;
-	ret->address = w->local;
-	ret->from = t->address[w->local];
-	ret->from.port = (uint16_t)(t->low + 2 * number + second);
-	ret->dscp = w->dscp;
-	return ret->to.family == ret->from.family && ret->to.port && !addr_is_any(&ret->to);
+		ret_departure->to = second ? w->remote_rtcp : w->remote_rtp;
+	ret_departure->address = w->local;
+	ret_departure->from = t->address[w->local];
+	ret_departure->from.port = (uint16_t)(t->low + 2 * number + second);
+	ret_departure->dscp = w->dscp;
+	return ret_departure->to.family == ret_departure->from.family && ret_departure->to.port && !addr_is_any(&ret_departure->to);
 }
 
 static bool is_ours(const struct pair_table *t, const struct addr *a)
@@ -141,7 +140,7 @@ static bool forward(
 	const struct pair *p = &t->pair[number / t->workers];
 	/* the other leg must mean us too: a leg that was given up may still name a pair that has another call by now */
 	struct pair *peer = pair_get(t, p->want.peer);
-	if (!peer || peer->want.peer != number || !depart(t, p->want.peer, peer, rtcp, ret_departure)) {
+	if (!peer || peer->want.peer != number || !packet_depart(t, p->want.peer, peer, rtcp, ret_departure)) {
 		count_drop(p->flow, &p->flow->dropped_unready);
 		return false;
 	}
@@ -153,8 +152,8 @@ static bool forward(
 	}
 	if (rtcp)
 		return true;
-	if (!peer->want.send) {
-		count_drop(p->flow, &p->flow->dropped_hold);
+	if (!peer->want.send || peer->want.tone) { /* held, or hears the tone until the callee's answer is there */
+		count_drop(p->flow, peer->want.send ? &p->flow->dropped_unready : &p->flow->dropped_hold);
 		return false;
 	}
 	flow_begin(peer->flow);

@@ -21,4 +21,8 @@ struct departure {
 
 /* True with *ret_departure, or false: dropped, and counted in the leg's flow if there is one. */
 bool packet_route(struct pair_table *t, const struct packet *k, struct departure *ret_departure);
+
+/* Where packets to the remote of `p`, pair `number`, go: what was latched, else what was signalled; false: not known. RTCP
+ * shares the RTP port with mux. */
+bool packet_depart(const struct pair_table *t, uint32_t number, const struct pair *p, bool rtcp, struct departure *ret_departure);
 #endif

@@ -1,8 +1,10 @@
 #include "media-proxy/relay.h"
 #include "base/clock.h"
 #include "media-proxy/header.h"
+#include "media-proxy/player.h"
 #include "media-proxy/sockets.h"
 #include "shm/counters.h"
+#include "shm/messages.h"
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -36,6 +38,8 @@ struct relay {
 	struct env *env;
 	const struct region_head *head;
 	struct pair_table table;
+	struct player player;
+	struct wheel_timer tick; /* armed while a tone plays */
 	struct relay_source *source;
 	uint32_t n_sources;
 	uint32_t n_in, n_out; /* buffers in use, messages to send */
@@ -269,6 +273,58 @@ static void turn_ends(struct env *e)
 	flush(e->context);
 }
 
+/* --- tones ----------------------------------------------------------------------------------------------------- */
+static void play(struct relay *r, uint32_t i, uint64_t now_ms, bool *ret_gone)
+{
+	for (int n = 1; n != 0;) {
+		if (r->n_in == BATCH)
+			flush(r);
+		uint8_t *payload = r->buffer[r->n_in] + HEADROOM;
+		n = player_next(&r->player, i, now_ms, payload, &r->departure[r->n_out], ret_gone);
+		if (n > 0) {
+			r->n_in++;
+			queue(r, payload, (size_t)n);
+		}
+	}
+}
+
+static void tick(struct wheel_timer *t, uint64_t now)
+{
+	struct relay *r = (struct relay *)(void *)((char *)t - offsetof(struct relay, tick));
+	uint64_t now_ms = clock_ms();
+	(void)now;
+	for (uint32_t i = 0; i < r->player.n;) {
+		bool gone;
+		play(r, i, now_ms, &gone);
+		i += !gone;
+	}
+	flush(r);
+	if (r->player.n)
+		wheel_add(&r->env->loop.wheel, &r->tick, t->deadline + PLAYER_MS > now_ms ? t->deadline + PLAYER_MS : now_ms + 1, tick);
+}
+
+static void start_tick(struct relay *r)
+{
+	if (r->player.n && !r->tick.next)
+		wheel_add(&r->env->loop.wheel, &r->tick, clock_ms(), tick);
+}
+
+static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
+{
+	struct relay *r = e->context;
+	(void)from;
+	if (m->type != MESSAGE_TONE || m->size < sizeof(struct message_tone))
+		return;
+	player_look(&r->player, ((const struct message_tone *)(m + 1))->pair);
+	start_tick(r);
+}
+
+static void on_config(struct env *e)
+{
+	struct relay *r = e->context;
+	player_configure(&r->player, e->config.p);
+}
+
 /* --- a worker's life ------------------------------------------------------------------------------------------- */
 static int add_source(struct relay *r, int fd, uint32_t address, uint32_t port)
 {
@@ -337,6 +393,8 @@ int relay_new(struct env *e, struct relay **ret_relay)
 	point_messages(r);
 	int status = find_pairs(r);
 	if (status == 0)
+		status = player_init(&r->player, &r->table, e->config.p);
+	if (status == 0)
 		status = add_sources(r);
 	if (status) {
 		relay_free(r);
@@ -344,6 +402,10 @@ int relay_new(struct env *e, struct relay **ret_relay)
 	}
 	e->context = r;
 	e->on_turn = turn_ends;
+	e->on_ring = on_ring;
+	e->on_config = on_config;
+	player_look_all(&r->player);
+	start_tick(r);
 	*ret_relay = r;
 	return 0;
 }
@@ -354,6 +416,8 @@ struct relay *relay_free(struct relay *r)
 		return NULL;
 	for (uint32_t i = 0; i < r->n_sources; i++)
 		loop_del(&r->env->loop, &r->source[i].source);
+	wheel_del(&r->env->loop.wheel, &r->tick);
+	player_done(&r->player);
 	pair_table_done(&r->table);
 	free(r->source);
 	free(r);

@@ -46,6 +46,8 @@ uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
 		return 64 * KIB;
 	if (to == ROLE_CONTROL)
 		return 256 * KIB;
+	if (from == ROLE_SIGNALING && to == ROLE_MEDIA)
+		return 16 * KIB;
 	return from == ROLE_SIGNALING && to == ROLE_SIGNALING ? 1024 * KIB : 0;
 }
 

@@ -26,6 +26,8 @@ static inline uint32_t slot_pair(const struct config *c, uint32_t owner, uint32_
 }
 static inline uint16_t pair_port(const struct config *c, uint32_t pair) { return (uint16_t)(c->media.port_low + 2 * pair); }
 
+enum media_tone { MEDIA_TONE_NONE, MEDIA_TONE_ALAW, MEDIA_TONE_ULAW }; /* ring-back tone, by the law it is coded in */
+
 enum media_kind { MEDIA_RTP, MEDIA_UDPTL }; /* UDPTL and unknown protocols: no RTP checks, no statistics but counts */
 
 struct media_want {                /* the changing part, two copies */
@@ -40,6 +42,10 @@ struct media_want {                /* the changing part, two copies */
 	uint8_t mux, kind, dscp;   /* rtcp-mux agreed; enum media_kind; DSCP byte to set */
 	uint8_t local;             /* index into media.addresses */
 	uint32_t clock_rate;       /* of the first codec, for jitter; 0: 8000 */
+	uint8_t tone;              /* enum media_tone: the relay plays the ring-back tone to this leg's remote; nothing else is sent there */
+	uint8_t tone_payload;      /* RTP payload type of its packets */
+	uint16_t pad[3];
+	uint64_t tone_ms;          /* clock_ms() of its start */
 };
 struct media_leg {
 	struct slot slot;          /* `generation` names this life of the pair */

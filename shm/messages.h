@@ -7,12 +7,16 @@
 enum message_type {
 	MESSAGE_DATAGRAM = 1, /* struct message_datagram + bytes: SIP that belongs to the receiver */
 	MESSAGE_HANGUP,       /* control -> signaling: struct message_call */
-	MESSAGE_EVENT         /* any -> control: struct message_event + text */
+	MESSAGE_EVENT,        /* any -> control: struct message_event + text */
+	MESSAGE_TONE          /* signaling -> media: struct message_tone: look whether this pair's want asks for a tone */
 };
 struct message_datagram {
 	struct addr source;
 	uint32_t listen; /* index of the listening address it came in on */
 	uint32_t hops;   /* how often it was handed over: at most 2, then dropped */
+};
+struct message_tone {
+	uint32_t pair, pad;
 };
 struct message_call {
 	uint32_t slot, generation;
