@@ -227,6 +227,7 @@ struct call_state {                    /* the changing part */
 	uint16_t candidates[CALL_CANDIDATES];
 	uint8_t privacy;               /* enum identity_asked */
 	uint8_t redirects;             /* contacts of 3xx tried in the current attempt */
+	uint8_t ringback;              /* stream + 1 of the caller's leg on which the relay plays the ring-back tone; 0: none */
 	uint32_t auth_nc;              /* nonce count of TEXT_CHALLENGE's nonce */
 	struct call_reliable reliable;
 	struct call_leg leg[2];

@@ -8,6 +8,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/reliable.h"
 #include "signaling/session.h"
+#include "signaling/ringback.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
 #include <errno.h>
@@ -137,6 +138,7 @@ int attempt_start(struct work *w)
 	struct sig *g = w->g;
 	const struct cfg_routing_gateway *gw = cfg_routing(g->c, w->s.gateway);
 	struct body body = { 0 };
+	ringback_stop(w);
 	open_attempt(w, gw);
 	bool relayed = media_relayed(w, gw);
 	if (!relayed)

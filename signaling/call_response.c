@@ -6,6 +6,7 @@
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
 #include "signaling/reliable.h"
+#include "signaling/ringback.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
 #include "signaling/transport.h"
@@ -68,10 +69,23 @@ static int carry_answer(struct work *w, const struct event *ev, struct body *ret
 	bool had = work_text(w, TEXT_SDP_TO_CALLER).n > 0;
 	uint32_t version = w->s.leg[LEG_CALLER].sdp_version;
 	w->s.leg[LEG_CALLEE].source = ev->source;
+	ringback_stop(w);
 	int r = media_carry(w, LEG_CALLEE, headers_sdp(ev->m), ret_body);
 	if (r == 0 && !w->s.offer_pending)
 		own_dialog_for_answer(w, had, version);
 	return r;
+}
+
+static void enter_stage(struct work *w, uint16_t code, bool sdp)
+{
+	const struct config *c = w->g->c;
+	struct call_state *s = &w->s;
+	enum call_stage next = stage_next(s->stage, code, sdp);
+	if (next == s->stage)
+		return;
+	s->stage = (uint8_t)next;
+	uint32_t limit = s->gateway < c->routing_gateways.n ? stage_limit(next, &cfg_routing(c, s->gateway)->timeouts) : 60000;
+	s->stage_at = w->now + limit;
 }
 
 static void provisional(struct work *w, struct call_txn *t, const struct event *ev)
@@ -83,12 +97,7 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 	t->state = TXN_PROCEEDING;
 	t->resend_ms = t->end_ms = 0; /* from now on the stage's time counts */
 	t->code = m->status;
-	enum call_stage next = stage_next(s->stage, m->status, sdp);
-	if (next != s->stage) {
-		s->stage = (uint8_t)next;
-		uint32_t limit = s->gateway < c->routing_gateways.n ? stage_limit(next, &cfg_routing(c, s->gateway)->timeouts) : 60000;
-		s->stage_at = w->now + limit;
-	}
+	enter_stage(w, 100, false); /* at least that, whatever becomes of it */
 	if (m->status == 100)
 		return;
 	if (s->pdd_ms == UINT64_MAX) {
@@ -115,10 +124,14 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 		if (carry_answer(w, ev, &body) < 0)
 			body = (struct body){ 0 };
 	}
+	uint16_t code = m->status;
+	bool own = ringback_provisional(w, &code, &body);
+	enter_stage(w, code, sdp || body.text.n); /* the time that counts is that of what the caller gets */
 	if (!caller || caller->state != TXN_PROCEEDING)
 		return;
-	headers_body(m, &body);
-	reliable_pass(w, caller, m, headers_pass(w, LEG_CALLER, m), &body);
+	if (!own)
+		headers_body(m, &body);
+	reliable_pass(w, caller, m, code, headers_pass(w, LEG_CALLER, m), &body);
 }
 
 /* --- a 2xx --- */
@@ -174,6 +187,7 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 	struct call_state *s = &w->s;
 	struct call_txn *caller = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
 	struct body body = { 0 };
+	ringback_stop(w);
 	learn_dialog(w, LEG_CALLEE, ev);
 	if (has_sdp(ev->m) && carry_answer(w, ev, &body) < 0) {
 		/* an answer that cannot be used: the callee is let go, and the next gateway may do better */

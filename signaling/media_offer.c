@@ -98,6 +98,14 @@ static int stream_ports(struct work *w, enum call_leg_side to, uint32_t i)
 	return 0;
 }
 
+/* media.advertise, where it fits, instead of one of ours */
+static struct addr advertised(const struct config *c, const struct addr *own)
+{
+	struct addr a;
+	bool fits = c->media.advertise.n && addr_parse(cfg_span(c, c->media.advertise), &a) == 0 && a.family == own->family;
+	return fits ? a : *own;
+}
+
 static int fill_relayed(struct work *w, enum call_leg_side from, struct sdp_rewrite *r, bool apply)
 {
 	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
@@ -115,10 +123,7 @@ static int fill_relayed(struct work *w, enum call_leg_side from, struct sdp_rewr
 	}
 	if (!r->address.family)
 		r->address = *media_address(w->g->c, address_of_family(w->g->c, w->s.leg[to].target.family));
-	struct addr advertised;
-	if (w->g->c->media.advertise.n && addr_parse(cfg_span(w->g->c, w->g->c->media.advertise), &advertised) == 0 &&
-	    advertised.family == r->address.family)
-		r->address = advertised;
+	r->address = advertised(w->g->c, &r->address);
 	return 0;
 }
 
@@ -150,6 +155,38 @@ static int write_body(struct work *w, enum call_leg_side to, struct sdp_rewrite 
 			leg->sdp_version++;
 	}
 	work_put(w, last_id, ret_body->text);
+	return 0;
+}
+
+int media_own_answer(struct work *w, uint32_t stream, struct span lines, struct body *ret_body)
+{
+	struct span last = work_text(w, TEXT_SDP_TO_CALLER);
+	struct call_leg *leg = &w->s.leg[LEG_CALLER];
+	struct addr own = advertised(w->g->c, media_address(w->g->c, media_wanted(w, LEG_CALLER, stream)->local));
+	struct span family = own.family == 6 ? SPAN("IN IP6 ") : SPAN("IN IP4 ");
+	for (int again = 0; again < 2; again++) {
+		struct out o = out_init(body_text, sizeof body_text);
+		out_lit(&o, "v=0\r\no=- ");
+		out_u64(&o, session_id(w, LEG_CALLER));
+		out_char(&o, ' ');
+		out_u64(&o, leg->sdp_version);
+		out_char(&o, ' ');
+		out_span(&o, family);
+		out_ip(&o, &own);
+		out_lit(&o, "\r\ns=-\r\nc=");
+		out_span(&o, family);
+		out_ip(&o, &own);
+		out_lit(&o, "\r\nt=0 0\r\n");
+		out_span(&o, lines);
+		if (o.full)
+			return -EMSGSIZE;
+		*ret_body = (struct body){ SPAN("application/sdp"), out_done(&o) };
+		if (!last.n || span_eq(last, ret_body->text))
+			break;
+		if (!again)
+			leg->sdp_version++;
+	}
+	work_put(w, TEXT_SDP_TO_CALLER, ret_body->text);
 	return 0;
 }
 

@@ -21,6 +21,9 @@ void media_refuse(struct work *w, enum call_leg_side to);
 void media_refreshed(struct work *w, enum call_leg_side from, struct span sdp);
 /* is it the very body that leg `from` sent last? */
 bool media_unchanged(const struct work *w, enum call_leg_side from, struct span sdp);
+/* An answer of our own to the caller's offer: `lines` are those behind t=, for ports of ours on the caller's leg; `stream` is one
+ * with a port. TEXT_SDP_TO_CALLER and the version change as with media_carry(). 0 or -EMSGSIZE */
+int media_own_answer(struct work *w, uint32_t stream, struct span lines, struct body *ret_body);
 /* forgets what the last gateway said, for the next attempt: the callee leg's streams are open again */
 void media_next_attempt(struct work *w);
 /* has RTP come from that leg's side? */

@@ -101,15 +101,15 @@ static void show(struct work *w, struct call_txn *server, uint16_t code, bool re
 		txn_start_server_final(w, server);
 }
 
-void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, struct span lines, const struct body *b)
+void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, uint16_t code, struct span lines, const struct body *b)
 {
 	struct call_reliable *r = &w->s.reliable;
 	bool came = is_reliable(m), reliably = r->required || (r->supported && came);
 	if (r->outstanding) {
-		r->held = m->status;
-		r->held_sdp |= headers_sdp(m).n > 0;
+		r->held = code;
+		r->held_sdp |= headers_sdp(m).n > 0 || span_eq(b->type, SPAN("application/sdp"));
 	} else {
-		show(w, server, m->status, reliably, lines, b);
+		show(w, server, code, reliably, lines, b);
 	}
 	if (!came)
 		return;

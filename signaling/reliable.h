@@ -16,8 +16,8 @@ void reliable_out_request(const struct work *w, struct out *o); /* Supported */
 /* A provisional response of the gateway, before anything is learnt from it: false when it is a reliable one that came before or
  * out of order. */
 bool reliable_in_order(struct work *w, const struct msg *m);
-/* it is carried to the caller (`server`, still unanswered) with `lines` and `b`; `sdp`: `b` has one */
-void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, struct span lines, const struct body *b);
+/* it is carried to the caller (`server`, still unanswered) as `code` with `lines` and `b` */
+void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, uint16_t code, struct span lines, const struct body *b);
 
 enum reliable_ack { RELIABLE_UNKNOWN, RELIABLE_OURS, RELIABLE_PASSES };
 /* the caller's PRACK; RELIABLE_PASSES: *rack is the RAck line for the gateway */
