@@ -1,7 +1,7 @@
 """Which failure goes on to the next gateway and which ends the call; what comes late from a gateway that was given up."""
 import time
 
-from lib import check, equal
+from lib import check, equal, shows
 
 
 def start(t, n=2, each=None, config=None, **more):
@@ -125,6 +125,7 @@ def case_stop_on_busy(t):
     two.quiet(0.2)
 
 
+@shows("routing_gateways.stop_switch.after_user_busy")
 def case_busy_goes_on_when_asked(t):
     """stop_switch.after_user_busy: off lets 486 go on to the next gateway."""
     s, caller, (one, two), a = start(t, each={"stop_switch": {"after_user_busy": False}})
@@ -132,6 +133,7 @@ def case_busy_goes_on_when_asked(t):
     through(s, a, two.take(), two)
 
 
+@shows("routing_gateways.stop_switch.response_codes")
 def case_stop_on_code_of_the_list(t):
     """A code of stop_switch.response_codes ends the call."""
     s, caller, (one, two), a = start(t, each={"stop_switch": {"response_codes": [404]}})
@@ -152,6 +154,7 @@ def case_stop_after_180(t):
     equal(attempts(s, 1), [(1, "gw-a", 503, True)], "records")
 
 
+@shows("routing_gateways.switch_until_connect")
 def case_until_connect(t):
     """switch_until_connect: on lifts that rule."""
     s, caller, (one, two), a = start(t, each={"switch_until_connect": True})
@@ -173,6 +176,7 @@ def case_stop_after_sdp(t):
     two.quiet(0.2)
 
 
+@shows("routing_gateways.stop_switch.after_sdp")
 def case_after_sdp_off(t):
     """stop_switch.after_sdp: off: a failure after 183 with SDP goes on; the new answer has a To tag of its own."""
     s, caller, (one, two), a = start(t, each={"stop_switch": {"after_sdp": False}})
@@ -253,6 +257,7 @@ def case_200_crossing_our_cancel(t):
     through(s, a, y, two)
 
 
+@shows("SS_GATEWAY_SWITCH_LIMIT")
 def case_switch_limit(t):
     """SS_GATEWAY_SWITCH_LIMIT 1: two gateways are tried, not the third; the record says why."""
     s, caller, gws, a = start(t, 3, parameters={"SS_GATEWAY_SWITCH_LIMIT": 1})
@@ -277,6 +282,7 @@ def case_all_fail(t):
         check("Q.850" in (m.get("reason") or ""), f"Reason: {m.get('reason')}")
 
 
+@shows("routing_gateways.response_map")
 def case_response_map(t):
     """response_map: what the caller is told instead."""
     s, caller, (one,), a = start(t, 1, each={"response_map": {"488": 503}})

@@ -2,7 +2,7 @@
 import os
 import time
 
-from lib import check, compose, equal
+from lib import check, compose, equal, shows
 
 
 def refused(t, code, cause=None, reason=None, config=None, callee="15551234", port=5070, host=2, **more):
@@ -31,11 +31,13 @@ def case_unknown_source(t):
     gw.quiet(0.2)
 
 
+@shows("mapping_gateways.lock")
 def case_ingress_locked(t):
     """A locked ingress: 403."""
     refused(t, 403, config=t.config(mapping={"lock": "all"}))
 
 
+@shows("mapping_gateways.line_limit")
 def case_line_limit(t):
     """Line limit of the ingress: 503 without Retry-After, and a line that comes free is given out again."""
     s = t.switch(t.config(mapping={"line_limit": 2}))
@@ -59,6 +61,7 @@ def case_line_limit(t):
     equal(sorted(c["reason"] for c in s.cdrs(4)), ["ingress limit", "normal", "normal", "normal"], "records")
 
 
+@shows("routing_gateways.line_limit")
 def case_gateway_line_limit(t):
     """Line limit of a routing gateway: the next one takes the call; when all are full 503 without Retry-After."""
     s = t.switch(t.config(gateways=2, routing=[{"line_limit": 1}, {"line_limit": 1}]))
@@ -72,6 +75,7 @@ def case_gateway_line_limit(t):
         a.expect(200)
 
 
+@shows("mapping_gateways.rate_limit")
 def case_rate_limit(t):
     """Calls per second of the ingress: beyond it 503."""
     s = t.switch(t.config(mapping={"rate_limit": 2}))
@@ -89,6 +93,17 @@ def case_rate_limit(t):
             a._ack_failure(m)
         codes.append(m.code)
     check(2 <= codes.count(100) <= 4, f"with 2 calls a second allowed, of 8 at once {codes.count(100)} went through")
+
+
+@shows("routing_gateways.rate_limit")
+def case_gateway_rate_limit(t):
+    """New calls per second of a routing gateway: those beyond go to the next one."""
+    s = t.switch(t.config(gateways=2, routing=[{"rate_limit": 1}, {}]))
+    caller, one, two = t.caller(), t.gateway(0), t.gateway(1)
+    first, second = caller.call(s, "15551234"), caller.call(s, "15551234")
+    for a, gw in ((first, one), (second, two)):
+        gw.take().fail(486)
+        a.expect(486)
 
 
 def case_busy_passes(t):

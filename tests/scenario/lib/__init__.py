@@ -32,10 +32,15 @@ def long_only(f):
     return f
 
 
-def shows(*names):
-    """Names the parameters and gateway keys that the case shows at work: SS_SIP_TIMEOUT_INVITE, routing_gateways.timeouts.invite."""
+def shows(*names, default_differs=True, reason=""):
+    """Names the parameters and keys that the case shows at work: SS_SIP_TIMEOUT_INVITE, routing_gateways.timeouts.invite. Without
+    the key the case must fail (run --defaults); default_differs=False says that it shows the default, or why it cannot."""
+    assert default_differs or reason, f"{names}: why does the default not differ?"
+
     def mark(f):
         f.shows = getattr(f, "shows", ()) + names
+        if not default_differs:
+            f.default_shown = {**getattr(f, "default_shown", {}), **{n: reason for n in names}}
         return f
     return mark
 

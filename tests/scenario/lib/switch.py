@@ -65,6 +65,23 @@ def wait_for(test, timeout, what, step=0.02):
         time.sleep(step)
 
 
+class Dropped:
+    """run --defaults: the key that every configuration is written without."""
+    key, count = "", 0
+
+
+def without(config, path):
+    """`config` without the key at `path`, in every element of a list; counts what it took away."""
+    if isinstance(config, list):
+        return [without(x, path) for x in config]
+    if not isinstance(config, dict) or path[0] not in config:
+        return config
+    if len(path) == 1:
+        Dropped.count += 1
+        return {k: v for k, v in config.items() if k != path[0]}
+    return {k: without(v, path[1:]) if k == path[0] else v for k, v in config.items()}
+
+
 class Refused(Exception):
     """The status socket answered ok: false."""
 
@@ -121,6 +138,8 @@ class Switch:
 
     def write(self, config):
         """JSON is YAML, so a dict will do."""
+        if Dropped.key and isinstance(config, dict):
+            config = without(config, (["parameters"] if Dropped.key.startswith("SS_") else []) + Dropped.key.split("."))
         with open(self.file, "w") as f:
             f.write(config if isinstance(config, str) else json.dumps(config, indent=1))
 
