@@ -417,6 +417,8 @@ void leg_gave(struct leg *l, const struct text *t)
 		l->gave_cancel = true;
 	else if (t->method == M_ACK && t->cseq == 1)
 		l->gave_ack = true;
+	else if (t->method == M_INVITE && t->cseq == 1)
+		l->gave_invite = true;
 	if (t->method == M_NONE && t->code == 481)
 		l->gave_gone = true;
 	if (!l->place || t->method != M_NONE || !initial(l, t))

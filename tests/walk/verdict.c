@@ -210,6 +210,11 @@ static void judge_records(const struct walk *w)
 void verdict(struct walk *w)
 {
 	wrong = false;
+	if (w->n_legs && !w->leg[0]->gave_invite) { /* died before any of its INVITEs came through */
+		if (w->n_records || w->n_legs > 1)
+			fail(w, "a call that the softswitch never heard of");
+		return;
+	}
 	if (w->n_legs)
 		judge_caller(w);
 	for (uint32_t i = 1; i < w->n_legs; i++)

@@ -130,7 +130,7 @@ struct leg { /* one dialog of ours with the softswitch */
 	char seen_tag[64];
 	bool seen_ack, seen_bye, seen_cancel, seen_invite, got_cancel, got_invite;
 	/* what really went to the softswitch */
-	bool gave_ring, gave_progress, gave_sdp, gave_100, gave_bye, gave_cancel, gave_gone, gave_ack, gave_busy_update;
+	bool gave_ring, gave_progress, gave_sdp, gave_100, gave_bye, gave_cancel, gave_gone, gave_ack, gave_invite;
 	bool gave_late; /* a provisional answer after the first second */
 	uint16_t gave_final;
 	uint64_t gave_final_at, first_seen;
