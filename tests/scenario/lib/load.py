@@ -68,17 +68,18 @@ def free_port():
 
 
 class Load:
-    """`calls` calls at `rate` a second, each held `hold` seconds. bye: which side ends them."""
+    """`calls` calls at `rate` a second, each held `hold` seconds. bye: which side ends them; host: where the callee is; more:
+    further options for the caller."""
 
-    def __init__(self, context, switch, calls, rate, hold=0.2, bye="caller", timeout=90, limit=19000, callee="15551234"):
+    def __init__(self, context, switch, calls, rate, hold=0.2, bye="caller", timeout=90, limit=19000, callee="15551234", host=10, more=()):
         self.calls, self.rate, self.hold = calls, rate, hold
         n = {"caller": ("caller-ends.xml", "callee-waits.xml"), "callee": ("caller-waits.xml", "callee-ends.xml")}[bye]
-        self.uas = Sipp(context, "callee", ["-sf", os.path.join(FILES, n[1]), "-i", context.ip(10), "-p", "5080", "-d", str(int(hold * 1000)),
+        self.uas = Sipp(context, "callee", ["-sf", os.path.join(FILES, n[1]), "-i", context.ip(host), "-p", "5080", "-d", str(int(hold * 1000)),
                                             "-cp", free_port()])
         time.sleep(0.5)
         self.uac = Sipp(context, "caller", [f"{switch[0]}:{switch[1]}", "-sf", os.path.join(FILES, n[0]), "-i", context.ip(2), "-p", "5070",
                                             "-s", callee, "-r", str(rate), "-m", str(calls), "-l", str(min(limit, MOST_CALLS)), "-d", str(int(hold * 1000)),
-                                            "-timeout", str(timeout), "-cp", free_port()])
+                                            "-timeout", str(timeout), "-cp", free_port(), *more])
         self.timeout = timeout
 
     def wait(self):
