@@ -16,6 +16,8 @@ bool attempt_reserve(struct work *w);
 int attempt_start(struct work *w);       /* INVITE to s.gateway; 0, -EBADMSG (offer), -EAGAIN (no port), -ENOMEM */
 /* the same INVITE once more to the same gateway, after a refusal that says what to change; no attempt of its own */
 bool attempt_repeat(struct work *w);
+/* the INVITE of the attempt goes to `to` with this Request-URI: a Contact of a 3xx */
+bool attempt_elsewhere(struct work *w, struct span uri, const struct addr *to);
 /* the attempt under way is over: its INVITE is cancelled, or left to AREA_DONE when nothing came back yet */
 void attempt_drop(struct work *w);
 /* it failed: next gateway, or the final answer to the caller. `code` 0: time-out */

@@ -6,6 +6,7 @@
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
+#include "signaling/redirect.h"
 #include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/ringback.h"
@@ -56,6 +57,10 @@ bool attempt_reserve(struct work *w)
 		w->s.next_candidate = w->s.n_candidates;
 	while (w->s.next_candidate < w->s.n_candidates) {
 		uint16_t gw = w->s.candidates[w->s.next_candidate++];
+		if (gw < w->g->c->routing_gateways.n && !media_has_codec(w, cfg_routing(w->g->c, gw))) {
+			w->no_codec = true;
+			continue;
+		}
 		if (gw < w->g->c->routing_gateways.n && take_gateway(w->g, gw, w->now)) {
 			w->s.gateway = gw;
 			return true;
@@ -87,6 +92,7 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	session_next_attempt(w);
 	reliable_next_attempt(w);
 	digest_next_attempt(w);
+	redirect_next_attempt(w);
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
 	identity_numbers(w, gw);
 	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });
@@ -115,7 +121,7 @@ static int send_invite(struct work *w, struct body *body)
 }
 
 /* What the gateway said of the first INVITE is no part of the attempt any more: a dialog that had begun is none. */
-bool attempt_repeat(struct work *w)
+static bool repeat(struct work *w, struct span uri, const struct addr *to)
 {
 	struct call_leg *leg = &w->s.leg[LEG_CALLEE];
 	const struct config *c = w->g->c;
@@ -129,8 +135,23 @@ bool attempt_repeat(struct work *w)
 	leg->remote_tag_n = 0;
 	leg->target = *gateway_address(c, gw);
 	identity_put(w, gw);
+	if (to) {
+		work_put(w, TEXT_OUT_URI, uri);
+		leg->target = *to;
+		leg->listen = transport_listen_for(w->g, to, leg->listen);
+	}
 	body.text = work_text(w, TEXT_SDP_TO_CALLEE);
 	return send_invite(w, &body) == 0;
+}
+
+bool attempt_repeat(struct work *w)
+{
+	return repeat(w, (struct span){ 0 }, NULL);
+}
+
+bool attempt_elsewhere(struct work *w, struct span uri, const struct addr *to)
+{
+	return repeat(w, uri, to);
 }
 
 int attempt_start(struct work *w)
@@ -261,6 +282,8 @@ static uint16_t mapped(const struct config *c, const struct cfg_routing_gateway 
 
 void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 {
+	if (redirect_follow(w, code))
+		return;
 	const struct config *c = w->g->c;
 	bool same_config = w->s.config_generation == c->generation && w->s.gateway < c->routing_gateways.n;
 	const struct cfg_routing_gateway *gw = same_config ? cfg_routing(c, w->s.gateway) : NULL;

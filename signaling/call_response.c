@@ -5,6 +5,7 @@
 #include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
+#include "signaling/redirect.h"
 #include "signaling/reliable.h"
 #include "signaling/ringback.h"
 #include "signaling/session.h"
@@ -260,6 +261,8 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		if (open && reliable_insisted(w, m) && attempt_repeat(w))
 			return;
 		w->cause_heard = headers_cause(m);
+		if (open && m->status < 400)
+			redirect_learn(w, m);
 		if (open)
 			attempt_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {

@@ -229,7 +229,7 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	headers_keep(w, ev->m);
 	answer_100(w, t);
 	if (!attempt_reserve(w))
-		return END_NO_GATEWAY;
+		return w->no_codec ? END_NO_CODEC : END_NO_GATEWAY;
 	int e = attempt_start(w);
 	if (e == 0 && !w->full)
 		return END_NONE;

@@ -1,4 +1,5 @@
 #include "signaling/media_offer.h"
+#include "signaling/codec.h"
 #include "signaling/media_pool.h"
 #include <errno.h>
 
@@ -220,10 +221,37 @@ static void counts(struct work *w, enum call_leg_side from, struct span sdp)
 		w->s.media_at = w->now + w->g->c->media.timeout;
 }
 
+/* `*sdp` as the gateway's list of codecs leaves it: the original, or in a buffer of its own */
+static int filter(const struct work *w, const struct cfg_routing_gateway *gw, struct span *sdp)
+{
+	static char text[BODY_BYTES];
+	struct span names[CODECS_MAX];
+	uint32_t n = gw->codecs.n < CODECS_MAX ? gw->codecs.n : CODECS_MAX;
+	const struct cfg_text *t = CFG_LIST(w->g->c, &gw->codecs, struct cfg_text);
+	struct out o = out_init(text, sizeof text);
+	if (!n)
+		return 0;
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = cfg_span(w->g->c, t[i]);
+	int r = codec_filter(*sdp, names, n, &o);
+	if (r == 0)
+		*sdp = out_done(&o);
+	return r;
+}
+
+bool media_has_codec(const struct work *w, const struct cfg_routing_gateway *gw)
+{
+	struct span offer = work_text(w, TEXT_OFFER);
+	return !gw->codecs.n || !offer.n || filter(w, gw, &offer) != -ENOTSUP;
+}
+
 static int carry(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body, bool apply)
 {
 	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;
-	int e = read_body(w, sdp);
+	struct span came = sdp;
+	int e = w->s.gateway < w->g->c->routing_gateways.n ? filter(w, cfg_routing(w->g->c, w->s.gateway), &sdp) : 0;
+	if (e == 0)
+		e = read_body(w, sdp);
 	if (e < 0)
 		return e;
 	struct sdp_rewrite r = { .session_id = session_id(w, to), .keep_ports = true };
@@ -236,7 +264,7 @@ static int carry(struct work *w, enum call_leg_side from, struct span sdp, struc
 		r.address = addr_is_any(own) ? *media_address(w->g->c, address_of_family(w->g->c, own->family)) : *own;
 	}
 	if (apply)
-		counts(w, from, sdp);
+		counts(w, from, came);
 	if (from == LEG_CALLEE && !work_text(w, TEXT_CODEC).n)
 		work_put(w, TEXT_CODEC, sdp_codec(&parsed));
 	return write_body(w, to, &r, ret_body);

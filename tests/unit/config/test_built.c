@@ -31,7 +31,6 @@ static const struct {
 	{ GATEWAY("circuit: {failures: 2}"), NULL, "routing_gateways[[]gw].circuit" },
 	{ GATEWAY("check_rate: on"), "restricts", "routing_gateways[[]gw].check_rate" },
 	{ GATEWAY("min_profit: 0.1"), "restricts", "routing_gateways[[]gw].min_profit" },
-	{ GATEWAY("codecs: [PCMA]"), "restricts", "routing_gateways[[]gw].codecs" },
 	{ "gateway_groups: [{id: g}]\nrouting_gateways: [{id: gw, address: 1.2.3.4, group: g, reserved_lines: 3}]\n",
 		"restricts",
 		"routing_gateways[[]gw].reserved_lines" },
@@ -87,7 +86,7 @@ Test(built, defaults_are_nothing)
 		"media: {offload: auto}\n",
 		"media: {offload: off}\n",
 		"accounts: []\nregistrations:\nnumber_lists: {}\ndial_plans: {}\nrate_tables:\n",
-		GATEWAY("username: u, password: very-secret, refer: pass, headers: {pass: [X-Account], add: {X-A: b}, remove: [Subject]}"),
+		GATEWAY("codecs: [PCMA], follow_redirect: on, username: u, password: very-secret, refer: pass, headers: {pass: [X-Account], add: {X-A: b}, remove: [Subject]}"),
 		"http: {listen: null}\ncdr: {format: jsonl, postgres: null}\n",
 		"routing: {sort: \"priority, load, history, id\", window: 15m, bucket: 60}\n",
 		GATEWAY("options_ping: null, username: null, transport: udp, privacy: none, codecs: [], lists: [], "
