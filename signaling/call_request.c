@@ -28,21 +28,15 @@ static void reply(struct sig *g, const struct event *ev, uint16_t code, struct s
 		transport_queue_copy(g, o.p, o.n, ev->listen, &to);
 }
 
-static bool tag_in(struct span header, struct span tag)
-{
-	const char *p = header.n > tag.n ? memmem(header.p, header.n, tag.p, tag.n) : NULL;
-	return tag.n && p && p > header.p && p[-1] == '=';
-}
-
 /* the ids must be this dialog's, not only made by us */
 static bool in_this_dialog(const struct work *w, enum call_leg_side leg, const struct event *ev)
 {
 	const struct msg *m = ev->m;
 	if (leg == LEG_CALLER)
-		return span_eq(m->call_id, work_text(w, TEXT_IN_CALL_ID)) && tag_in(work_text(w, TEXT_IN_FROM), m->from.tag);
+		return span_eq(m->call_id, work_text(w, TEXT_IN_CALL_ID)) && span_eq(msg_tag(work_text(w, TEXT_IN_FROM)), m->from.tag);
 	char call_id[CALL_ID_TEXT];
 	struct span own = { call_id, compose_call_id(w, call_id, sizeof call_id) };
-	return span_eq(m->call_id, own) && (!w->s.leg[leg].remote_tag_n || tag_in(work_text(w, TEXT_OUT_TO), m->from.tag));
+	return span_eq(m->call_id, own) && (!w->s.leg[leg].remote_tag_n || span_eq(msg_tag(work_text(w, TEXT_OUT_TO)), m->from.tag));
 }
 
 /* --- ACK --- */

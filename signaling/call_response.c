@@ -102,11 +102,13 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 	if (m->status == 100)
 		return;
 	if (s->pdd_ms == UINT64_MAX) {
-		const struct capacity_cell *cell = &w->g->cells[cell_routing(c, s->gateway)];
 		s->pdd_ms = w->now - s->attempt_ms;
 		s->progress_wall_ms = clock_wall_ms();
-		stat_add(&cell->pdd_ms, s->pdd_ms);
-		stat_add(&cell->progressed, 1);
+		if (s->gateway < c->routing_gateways.n) { /* a reload may have taken it away */
+			const struct capacity_cell *cell = &w->g->cells[cell_routing(c, s->gateway)];
+			stat_add(&cell->pdd_ms, s->pdd_ms);
+			stat_add(&cell->progressed, 1);
+		}
 	}
 	if (m->status == 180) {
 		s->rang = 1;
@@ -269,9 +271,7 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		end_unwanted(w->g, w, ev);
 		txn_free(w, t);
 	} else if (t->state == TXN_ACCEPTED) {
-		struct span to = work_text(w, TEXT_OUT_TO);
-		bool same = m->to.tag.n && memmem(to.p, to.n, m->to.tag.p, m->to.tag.n);
-		if (!same)
+		if (!span_eq(msg_tag(work_text(w, TEXT_OUT_TO)), m->to.tag))
 			end_unwanted(w->g, w, ev);
 		else if (!(t->flags & TXN_ACK_WAITS))
 			w->send |= 1u << txn_number(w, t);
@@ -430,9 +430,9 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 static bool of_running_dialog(const struct work *w, const struct event *ev)
 {
 	char call_id[CALL_ID_TEXT];
-	struct span own = { call_id, compose_call_id(w, call_id, sizeof call_id) }, to = work_text(w, TEXT_OUT_TO), tag = ev->m->to.tag;
+	struct span own = { call_id, compose_call_id(w, call_id, sizeof call_id) }, tag = ev->m->to.tag;
 	return (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP) && ev->m->method == METHOD_INVITE && tag.n &&
-	       (span_eq(ev->m->call_id, work_text(w, TEXT_IN_CALL_ID)) || (span_eq(ev->m->call_id, own) && memmem(to.p, to.n, tag.p, tag.n)));
+	       (span_eq(ev->m->call_id, work_text(w, TEXT_IN_CALL_ID)) || (span_eq(ev->m->call_id, own) && span_eq(msg_tag(work_text(w, TEXT_OUT_TO)), tag)));
 }
 
 void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev)

@@ -162,6 +162,8 @@ bool msg_type_is(const struct msg *m, struct span media_type);           /* any 
 struct span msg_other(const struct msg *m, struct span name);
 /* value of a parameter in "a=1;b;c=\"x\"", quotes taken off; false when absent */
 bool msg_param(struct span params, struct span name, struct span *ret_value);
+/* the tag of a From or To as it was received; n 0: none */
+struct span msg_tag(struct span value);
 /* splits the first element off a comma-separated header value (commas in quotes and <> do not count);
  * false when `*list` is used up */
 bool msg_next_value(struct span *list, struct span *ret_value);

@@ -255,6 +255,14 @@ bool msg_param(struct span params, struct span name, struct span *ret_value)
 	return false;
 }
 
+struct span msg_tag(struct span value)
+{
+	struct span params = part_params(&value), tag = { 0 };
+	if (params.n)
+		msg_param(params, SPAN("tag"), &tag);
+	return tag;
+}
+
 /* ---- addresses ---- */
 
 /* the display name before '<': a quoted string, or tokens. Quotation marks within are an error, as are commas */
