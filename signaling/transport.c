@@ -1,4 +1,5 @@
 #include "signaling/transport.h"
+#include "base/log.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -6,6 +7,7 @@
 #include <unistd.h>
 
 #define BATCHES_PER_TURN 4 /* then timers and rings have their turn */
+#define REPLAYS_MAX	 3u /* successors that take on one datagram */
 
 static void work_off(struct sig *g)
 {
@@ -33,6 +35,7 @@ static int read_batch(struct sig *g, uint16_t listen, int fd)
 						 .msg_iov = &v[i], .msg_iovlen = 1 } };
 	}
 	commit_u32(&r->listen, listen);
+	commit_u32(&r->replayed, 0);
 	commit_u32(&r->done, 0);
 	int n = recvmmsg(fd, h, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0) {
@@ -56,10 +59,27 @@ static void socket_ready(struct loop_source *s, uint32_t events)
 	}
 }
 
+/* A datagram that one worker after the other dies of would keep this one out of service for ever: it is given up. */
 void transport_replay(struct sig *g)
 {
-	if (g->receive->listen < g->n_listen)
-		work_off(g);
+	const struct receive_batch *r = g->receive;
+	uint32_t i = r->done;
+	if (r->listen >= g->n_listen || i >= RECEIVE_BATCH || !r->header[i].msg_len)
+		return;
+	if (r->replayed != i + 1) {
+		commit_u32(&r->replays, 0);
+		commit_u32(&r->replayed, i + 1);
+	}
+	commit_u32(&r->replays, r->replays + 1);
+	if (r->replays > REPLAYS_MAX) {
+		struct addr source;
+		char text[ADDR_TEXT_MAX + 1];
+		addr_from_sockaddr((const struct sockaddr *)&r->source[i], &source);
+		text[addr_format(&source, false, text, ADDR_TEXT_MAX)] = 0;
+		log_error("%u workers died of a datagram of %u bytes from %s: it is left out", r->replays, r->header[i].msg_len, text);
+		commit_u32(&r->done, i + 1);
+	}
+	work_off(g);
 }
 
 void transport_configure(struct sig *g)
