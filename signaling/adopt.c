@@ -59,9 +59,53 @@ static void count_capacity(struct sig *g, const struct call *call, const struct 
 		capacity_take_line(g, cell_group(c, group), CONFIG_NONE);
 }
 
+static uint32_t find_mapping(const struct config *c, struct span id)
+{
+	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
+		if (span_eq(cfg_span(c, cfg_mapping(c, i)->id), id))
+			return i;
+	return CONFIG_NONE;
+}
+
+static uint32_t find_routing(const struct config *c, struct span id)
+{
+	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
+		if (span_eq(cfg_span(c, cfg_routing(c, i)->id), id))
+			return i;
+	return UINT16_MAX;
+}
+
+static bool is_mapping(const struct config *c, uint32_t i, struct span id)
+{
+	return i < c->mapping_gateways.n ? span_eq(cfg_span(c, cfg_mapping(c, i)->id), id) : i == CONFIG_NONE;
+}
+
+static bool is_routing(const struct config *c, uint32_t i, struct span id)
+{
+	return i < c->routing_gateways.n ? span_eq(cfg_span(c, cfg_routing(c, i)->id), id) : i == UINT16_MAX;
+}
+
+/* The predecessor may have died before a reload reached all its calls: numbers that do not fit their names are of the
+ * configuration before. */
+static void renumber(struct sig *g, const struct call *call)
+{
+	static struct call_state fresh; /* large */
+	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
+	const void *text = block_at(g->blocks.plan, s->text);
+	struct span ingress = call_text_span(s, text, TEXT_INGRESS), egress = call_text_span(s, text, TEXT_EGRESS);
+	if (!is_mapping(g->c, call->ingress, ingress))
+		commit_u32(&call->ingress, find_mapping(g->c, ingress));
+	if (!s->attempt || is_routing(g->c, s->gateway, egress))
+		return;
+	memcpy(&fresh, s, sizeof fresh);
+	fresh.gateway = (uint16_t)find_routing(g->c, egress);
+	slot_commit(&call->slot, call->copies, sizeof fresh, &fresh);
+}
+
 static void adopt_call(struct sig *g, uint32_t slot, uint8_t *used)
 {
 	const struct call *call = &g->calls[slot];
+	renumber(g, call);
 	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
 	mark_blocks(g, s);
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
@@ -154,22 +198,6 @@ void adopt_resend(struct sig *g)
 		return;
 	count_add(g->head, COUNT_ADOPTED, n);
 	log_warning("adopted %u calls", n);
-}
-
-static uint32_t find_mapping(const struct config *c, struct span id)
-{
-	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
-		if (span_eq(cfg_span(c, cfg_mapping(c, i)->id), id))
-			return i;
-	return CONFIG_NONE;
-}
-
-static uint32_t find_routing(const struct config *c, struct span id)
-{
-	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
-		if (span_eq(cfg_span(c, cfg_routing(c, i)->id), id))
-			return i;
-	return UINT16_MAX;
 }
 
 /* After a reload the numbers of gateways mean others: running calls find theirs by name, capacity is counted anew. */
