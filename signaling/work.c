@@ -253,6 +253,13 @@ struct call_txn *txn_new(struct work *w, bool server, enum txn_method method, en
 			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ 0 }, t->listen, &t->to, w->now);
 			txn_free(w, t);
 		}
+	for (uint32_t i = 0; i < CALL_TXNS && !t && method == METHOD_BYE && !server; i++)
+		if (w->s.txn[i].server && w->s.txn[i].state == TXN_COMPLETED) { /* a call always ends: a failure may stay unacknowledged */
+			t = &w->s.txn[i];
+			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ t->message ? block_at(w->g->blocks.plan, t->message) : NULL, t->message_n },
+				t->listen, &t->to, w->now);
+			txn_free(w, t);
+		}
 	if (!t)
 		return NULL;
 	*t = (struct call_txn){ .state = server ? TXN_PROCEEDING : TXN_CALLING, .method = (uint8_t)method, .server = server, .leg = (uint8_t)leg };
