@@ -124,7 +124,8 @@ bool out_unsupported(struct out *o, const struct msg *m)
 void out_body(struct out *o, const struct body *b)
 {
 	if (b && b->text.n) {
-		out_line(o, SPAN("Content-Type: "), b->type);
+		if (b->type.n)
+			out_line(o, SPAN("Content-Type: "), b->type);
 		out_lit(o, "Content-Length: ");
 		out_u64(o, b->text.n);
 		out_lit(o, "\r\n\r\n");
@@ -222,8 +223,10 @@ static void out_dialog(const struct work *w, struct out *o, const struct call_tx
 void compose_in_dialog(const struct work *w, struct out *o, const struct call_txn *t, struct span extra, const struct body *b)
 {
 	bool caller = t->leg == LEG_CALLER;
-	struct span method = span_of(msg_method_text(t->method));
-	out_target(o, method, work_text(w, caller ? TEXT_IN_TARGET : TEXT_OUT_TARGET), work_text(w, caller ? TEXT_IN_ROUTES : TEXT_OUT_ROUTES));
+	struct span method = span_of(msg_method_text(t->method)), target = work_text(w, caller ? TEXT_IN_TARGET : TEXT_OUT_TARGET);
+	if (!target.n && !caller) /* it has answered without a Contact: what was called is all that is known */
+		target = work_text(w, TEXT_OUT_URI);
+	out_target(o, method, target, work_text(w, caller ? TEXT_IN_ROUTES : TEXT_OUT_ROUTES));
 	out_via(w, o, t);
 	out_lit(o, "Max-Forwards: 70\r\n");
 	out_dialog(w, o, t);
@@ -251,7 +254,10 @@ static struct span header_line(struct span text, struct span name)
 
 int compose_from_invite(struct out *o, struct span invite, struct span method, struct span to, struct span extra)
 {
-	/* our own composition: the form of every line is known */
+	/* our own composition: the form of every line is known; its body may be anybody's */
+	const char *head = memmem(invite.p, invite.n, "\r\n\r\n", 4);
+	if (head)
+		invite.n = (size_t)(head - invite.p) + 2;
 	const char *uri = memchr(invite.p, ' ', invite.n);
 	const char *end = uri ? memmem(uri, invite.n - (size_t)(uri - invite.p), "\r\n", 2) : NULL;
 	struct span cseq = header_line(invite, SPAN("\r\nCSeq: "));

@@ -1,4 +1,5 @@
 #include "signaling/headers.h"
+#include "signaling/identity.h"
 #include "signaling/msg_parts.h"
 #include "signaling/transport.h"
 
@@ -165,11 +166,8 @@ static void out_hosts(const struct work *w, enum call_leg_side to, struct span n
 			continue;
 		out_span(o, name);
 		out_lit(o, ": ");
-		if (a.display.n) {
-			out_char(o, '"');
-			out_span(o, a.display);
-			out_lit(o, "\" ");
-		}
+		if (a.display.n)
+			out_display(o, a.display);
 		out_char(o, '<');
 		if (!headers_uri(w, to, &a.u, o)) {
 			o->n = before;

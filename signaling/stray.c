@@ -11,9 +11,7 @@ static bool compose_from_response(struct sig *g, struct out *o, const struct eve
 	*o = compose_begin(g);
 	out_span(o, span_of(method));
 	out_char(o, ' ');
-	if (!m->n_contacts)
-		return false;
-	out_span(o, m->contacts[0].uri);
+	out_span(o, m->n_contacts && !m->contacts[0].star ? m->contacts[0].uri : m->to.uri); /* without a Contact: what was called */
 	out_lit(o, " SIP/2.0\r\nVia: SIP/2.0/UDP ");
 	transport_host(g, ev->listen, &ev->source, o);
 	out_lit(o, ";branch=");

@@ -65,6 +65,10 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 		reply_stateless(g, ev, m->uri.n > g->c->sip.max_uri ? 414 : 513, NULL, (struct span){ 0 });
 		return;
 	}
+	if (error == -EPROTONOSUPPORT) {
+		reply_stateless(g, ev, 505, NULL, (struct span){ 0 });
+		return;
+	}
 	out_lit(&o, "Bad Request");
 	if (why && strlen(why) < 100) {
 		out_lit(&o, " - ");
