@@ -250,8 +250,9 @@ struct call {
  * DONE_ACK        the final response came again: send `message` (the ACK) again
  * DONE_ABANDONED  an INVITE given up before any response: `message` is its CANCEL, sent when a provisional one comes;
  *                 a failure is acknowledged, a 2xx acknowledged and ended
+ * DONE_RECORDED   an INVITE whose refusal is too long to be kept: it is made again when the request is, its record is not
  * AREA_DONE is used as a circle; the oldest gives way when it is full. */
-enum done_kind { DONE_NONE, DONE_RESPONSE, DONE_ACK, DONE_ABANDONED };
+enum done_kind { DONE_NONE, DONE_RESPONSE, DONE_ACK, DONE_ABANDONED, DONE_RECORDED };
 #define DONE_BYTES 968u
 struct done {
 	uint64_t key;      /* as call_txn.key; 0: free. W: owner, zeroed first and stored last */

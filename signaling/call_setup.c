@@ -27,8 +27,12 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 	reply_address(ev, &to);
 	if (o.full)
 		return;
-	g->unnamed = ingress != CONFIG_NONE ? record_refused(g, ev, ingress, reason) : 0;
-	const char *kept = done_add(g, DONE_RESPONSE, key_server(g, ev->m, METHOD_INVITE), out_done(&o), ev->listen, &to, ev->now);
+	uint64_t key = key_server(g, ev->m, METHOD_INVITE);
+	bool recorded = done_find(g, key, ev->now) != NULL; /* DONE_RECORDED: repeated() has answered all others */
+	g->unnamed = ingress != CONFIG_NONE && !recorded ? record_refused(g, ev, ingress, reason) : 0;
+	const char *kept = done_add(g, DONE_RESPONSE, key, out_done(&o), ev->listen, &to, ev->now);
+	if (!kept && g->unnamed)
+		done_add(g, DONE_RECORDED, key, (struct span){ 0 }, ev->listen, &to, ev->now);
 	if (g->unnamed)
 		commit_release_u64(&g->journal->tail, g->unnamed);
 	g->unnamed = 0;
@@ -156,7 +160,7 @@ static void learn_caller(struct work *w, const struct event *ev)
 	work_put(w, TEXT_IN_CALL_ID, m->call_id);
 	work_put(w, TEXT_IN_FROM, m->from.value);
 	work_put(w, TEXT_IN_TO, m->to.value);
-	work_put(w, TEXT_IN_TARGET, m->n_contacts ? m->contacts[0].uri : m->from.uri);
+	work_put(w, TEXT_IN_TARGET, m->n_contacts && !m->contacts[0].star ? m->contacts[0].uri : m->from.uri);
 	leg->behind_nat = m->n_contacts && uri_addr(&m->contacts[0].u, &contact) == 0 && !addr_same_ip(&contact, &ev->source);
 	learn_target(w, LEG_CALLER, ev);
 }
