@@ -58,17 +58,18 @@ static struct config *compile(const struct harness *h, const struct harness_opti
 	return c;
 }
 
-static void make_images(struct harness *h, const struct harness_options *o)
+static void make_images(struct harness *h, const struct harness_options *o, uint64_t generation)
 {
 	size_t size;
 	struct config *c = compile(h, o, &size);
+	c->generation = generation;
 	struct routes *routes;
 	int fd;
 	CHECK(!image_make("config", c, size, &fd) && !image_map(fd, &h->env.config), "configuration image");
 	h->env.config.generation = c->generation;
-	CHECK(!routes_build(c, 1, &routes, &size), "routes");
+	CHECK(!routes_build(c, generation, &routes, &size), "routes");
 	CHECK(!image_make("routes", routes, size, &fd) && !image_map(fd, &h->env.routes), "route image");
-	h->env.routes.generation = 1;
+	h->env.routes.generation = generation;
 	free(routes);
 	free(c);
 	h->c = h->env.config.p;
@@ -124,7 +125,7 @@ void harness_make(struct harness *h, const struct harness_options *o)
 {
 	*h = (struct harness){ 0 };
 	make_sockets(h);
-	make_images(h, o);
+	make_images(h, o, 1);
 	make_regions(h);
 	h->env.role = ROLE_SIGNALING;
 	h->env.index = 0;
@@ -232,6 +233,20 @@ void harness_await_stop(struct harness *h)
 	}
 	h->pid = 0;
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the worker's end: status %x", status);
+}
+
+void harness_reload(struct harness *h, const struct harness_options *o)
+{
+	static struct notice n = { .type = NOTICE_CONFIG };
+	uint64_t generation = h->env.config.generation + 1;
+	make_images(h, o, generation);
+	n.value = (int64_t)generation;
+	if (!h->pid)
+		return;
+	CHECK(!notice_send(h->boss, &n, h->env.config.fd), "configuration");
+	n.type = NOTICE_ROUTES;
+	CHECK(!notice_send(h->boss, &n, h->env.routes.fd), "routes");
+	usleep(100000);
 }
 
 void harness_hang_up(struct harness *h)

@@ -58,6 +58,7 @@ void harness_fork(struct harness *h, uint64_t crash_at); /* the same without wai
 bool harness_alive(struct harness *h); /* false once: it was killed by SIGKILL (anything else fails) */
 void harness_kill(struct harness *h);
 void harness_drain(struct harness *h);
+void harness_reload(struct harness *h, const struct harness_options *o); /* other images; told to the worker if there is one */
 void harness_hang_up(struct harness *h); /* an operator's order for every call, by the control process's ring */
 void harness_order_stop(struct harness *h, bool now); /* tells the worker */
 void harness_await_stop(struct harness *h);  /* waits for its orderly end */
