@@ -178,7 +178,8 @@ class Dialog:
             self.remote_tag = m.tag("to")
             if m.get("contact"):
                 self.target = m.address("contact")
-                self.routes = list(reversed(m.all("record-route")))
+                if not self.answer and not self.invite.source:   # a dialog keeps the route it was made with
+                    self.routes = list(reversed(m.all("record-route")))
             if m.code >= 200:
                 self.answer = m
         elif m.code >= 300 and m.cseq[1] == "INVITE":

@@ -52,7 +52,7 @@ class Kamailio(Program):
     def __init__(self, context, name, ip, next_hop, port=5060, answer_ms=5000):
         text = CONFIG.format(name=name, ip=ip, port=port, next_ip=next_hop[0], next_port=next_hop[1], answer_ms=answer_ms)
         program = needs("kamailio", "kamailio")
-        super().__init__(context, name, ip, port, [program, "-DD", "-E", "-m", "16", "-M", "4", "-f", "kamailio.cfg", "-Y", ".", "-P", "./pid"],
+        super().__init__(context, name, ip, port, [program, "-DD", "-E", "-m", "16", "-M", "4", "-f", "kamailio.cfg", "-Y", context.dir],
                          files={"kamailio.cfg": text})
         self.secrets = {ip, f"proxy-{name}.private.example"}
         self.logged("Listening on")

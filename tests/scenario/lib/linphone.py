@@ -71,6 +71,10 @@ class Linphone(Program):
         assert answer.startswith("Ok"), f"{self.name}: {command}: {answer[:200]}"
         return answer
 
+    def call(self):
+        """Its name for the last call."""
+        return self.log().rpartition("\nId: ")[2].split("\n")[0]
+
     def play(self):
         """The tone, into the call."""
         return self.do(f"incall-player-start {self.dir}/tone.wav")
@@ -96,7 +100,7 @@ class Linphone(Program):
         self.expect("LinphoneCallPaused\n")
 
     def resume(self):
-        self.do("call-resume")
+        self.do(f"call-resume {self.call()}")
         self.expect("LinphoneCallStreamsRunning")
 
     def dtmf(self, digit):
@@ -111,5 +115,4 @@ class Linphone(Program):
         self.expect("LinphoneCallReleased")
 
     def transfer(self, switch, number):
-        call = self.log().rpartition("\nId: ")[2].split("\n")[0]
-        self.do(f"call-transfer {call} sip:{number}@{switch[0]}:{switch[1]}")
+        self.do(f"call-transfer {self.call()} sip:{number}@{switch[0]}:{switch[1]}")
