@@ -460,22 +460,6 @@ Test(call, goes_on_after_a_death)
 	scene_over();
 }
 
-/* 64*T1: only with TANDEM_LONG in the environment */
-Test(call, answer_never_acknowledged)
-{
-	if (!getenv("TANDEM_LONG"))
-		cr_skip("takes 32 s; set TANDEM_LONG");
-	scene((struct harness_options){ 0 });
-	scene_ring();
-	dialog_reply(&b, &b.invite, 200, NULL, ANSWER);
-	dialog_expect(&a, "200 INVITE");
-	dialog_expect(&b, "ACK");
-	agent_quiet(&gw_a, 30000);
-	both_get_bye();
-	record_must(harness_record(&h), true, 1, 200, "answer not acknowledged");
-	scene_over();
-}
-
 /* many calls one after the other: what is not given back runs out */
 Test(call, nothing_runs_out)
 {
