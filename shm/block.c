@@ -133,3 +133,15 @@ uint32_t blocks_in_use(const struct blocks *b)
 		n += b->plan->count[c] - b->n_free[c];
 	return n;
 }
+
+bool blocks_scarce(const struct blocks *b)
+{
+	uint64_t all = 0, n = 0;
+	for (unsigned c = 0; c < BLOCK_CLASSES; c++) {
+		if (block_size[c] < 2048)
+			continue;
+		all += b->plan->count[c];
+		n += b->n_free[c];
+	}
+	return n * 16 < all;
+}

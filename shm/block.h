@@ -52,4 +52,6 @@ void blocks_settle(struct blocks *b);
 /* readable address; NULL for BLOCK_NONE or a handle out of range (readers of foreign records must check) */
 const void *block_at(const struct block_plan *plan, uint32_t handle);
 uint32_t blocks_in_use(const struct blocks *b);
+/* of those of 2048 bytes and more a sixteenth is left: for calls that are there already */
+bool blocks_scarce(const struct blocks *b);
 #endif

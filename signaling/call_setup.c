@@ -30,7 +30,8 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 	uint64_t key = key_server(g, ev->m, METHOD_INVITE);
 	bool recorded = done_find(g, key, ev->now) != NULL; /* DONE_RECORDED: repeated() has answered all others */
 	g->unnamed = ingress != CONFIG_NONE && !recorded ? record_refused(g, ev, ingress, reason) : 0;
-	const char *kept = done_add(g, DONE_RESPONSE, key, out_done(&o), ev->listen, &to, ev->now);
+	/* strangers must not push out what is remembered of calls; they get the same answer each time all the same */
+	const char *kept = reason != END_NOT_AUTHORISED ? done_add(g, DONE_RESPONSE, key, out_done(&o), ev->listen, &to, ev->now) : NULL;
 	if (!kept && g->unnamed)
 		done_add(g, DONE_RECORDED, key, (struct span){ 0 }, ev->listen, &to, ev->now);
 	if (g->unnamed)
@@ -72,7 +73,7 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 	/* the roster says it first: who has read "draining" there sees no new call accepted after it */
 	if (g->draining || CMM_LOAD_SHARED(g->env->roster->state) == SYSTEM_DRAINING)
 		return END_DRAINING;
-	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2))
+	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2) || blocks_scarce(&g->blocks))
 		return END_OVERLOAD;
 	if (ev->m->max_forwards == 0)
 		return END_TOO_MANY_HOPS;

@@ -133,6 +133,8 @@ bool session_raise(struct work *w, enum call_leg_side leg, const struct msg *m)
 	uint32_t said = c->interval ? c->interval : session_timer_offer(w->s.session_ttl, c->min_se);
 	if (!c->supported || m->min_se <= 0 || (uint32_t)m->min_se <= said)
 		return false; /* it would be refused again */
+	if (c->min_se && (uint32_t)m->min_se / 2 < c->min_se)
+		return false; /* several on the way may each want more, but one that always wants a little more must not go on for ever */
 	c->min_se = (uint32_t)m->min_se;
 	if (c->interval) /* what the next request asks for; the interval under way ends when it was to end */
 		c->interval = c->min_se;

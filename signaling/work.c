@@ -220,9 +220,12 @@ void work_put(struct work *w, enum call_text_id id, struct span text)
 	}
 	if (span_eq(work_text(w, id), text))
 		return;
+	struct call_text before = w->s.t[id];
 	w->s.t[id].n = 0; /* need not move */
-	if ((!w->s.text || w->s.text_used + text.n > block_capacity(w->s.text)) && !text_move(w, text.n))
+	if ((!w->s.text || w->s.text_used + text.n > block_capacity(w->s.text)) && !text_move(w, text.n)) {
+		w->s.t[id] = before; /* an old target or route is better than none */
 		return;
+	}
 	const char *base = block_at(w->g->blocks.plan, w->s.text);
 	commit_bytes(base + w->s.text_used, text.p, text.n);
 	w->s.t[id] = (struct call_text){ w->s.text_used, (uint32_t)text.n };

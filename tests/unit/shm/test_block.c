@@ -116,3 +116,14 @@ Test(block, foreign_handles_are_checked)
 	cr_assert_null(block_at(b.plan, 1u << 28 | b.plan->count[0]));
 	cr_assert_not_null(block_at(b.plan, 1u << 28));
 }
+
+Test(block, scarce_before_the_last_is_gone)
+{
+	uint32_t h, n = 0;
+	blocks_open(&b);
+	cr_assert(!blocks_scarce(&b));
+	while (!blocks_scarce(&b) && block_alloc(&b, 2048, &h))
+		n++;
+	cr_assert_not_null(block_alloc(&b, 2048, &h), "%u were given out", n);
+	block_drop(&b, h);
+}

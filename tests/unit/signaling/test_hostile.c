@@ -1,5 +1,6 @@
 /* Peers that keep to the letter or not even to that: whole calls through one worker over UDP, and what must come of them. */
 #include "scene.h"
+#include "shm/call.h"
 #include "shm/capacity.h"
 #include "shm/receive.h"
 #include <criterion/criterion.h>
@@ -210,4 +211,36 @@ Test(hostile, another_version)
 		"Call-ID: seven\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
 	agent_expect(&caller, "505", 1000);
 	scene_over();
+}
+
+Test(hostile, strangers_are_not_remembered)
+{
+	scene((struct harness_options){ .customer = ", tech_prefix: \"8\"" });
+	const struct done *done = own(AREA_DONE);
+	dialog_send(&a, "INVITE", NULL, OFFER);
+	const char *tag = sip_tag(agent_expect(&caller, "403", 1000), "To");
+	cr_expect(*tag);
+	dialog_send_as(&a, "INVITE", a.invite_cseq, a.invite_branch, NULL, OFFER);
+	cr_expect_str_eq(sip_tag(agent_again(&caller, "403", 1000), "To"), tag);
+	cr_expect_eq(done[0].key, 0);
+	cr_expect_null(harness_record(&h));
+	scene_over();
+}
+
+/* a gateway that always wants a session interval a little longer */
+Test(hostile, never_long_enough)
+{
+	char min_se[40];
+	scene((struct harness_options){ 0 });
+	dialog_send(&a, "INVITE", "Supported: timer\r\n", OFFER);
+	for (unsigned i = 0; i < 3 && !agent_count(&gw_b, "INVITE"); i++) {
+		dialog_take(&b, &gw_a, 3000);
+		snprintf(min_se, sizeof min_se, "Min-SE: %u\r\n", 3600 + i);
+		dialog_reply(&b, &b.invite, 422, min_se, NULL);
+		dialog_expect(&b, "ACK");
+		usleep(20000);
+	}
+	cr_expect_eq(agent_count(&gw_a, "INVITE"), 2);
+	agent_expect(&gw_b, "INVITE", 1000);
+	harness_kill(&h);
 }
