@@ -14,6 +14,7 @@ static const struct row {
 		*when; /* NULL: any value but the default; ">1": more than one element; else a pattern for the value */
 	enum effect effect;
 } rows[] = {
+	{ "system.state_dir", NULL, NAMED },
 	{ "sip.listen", "tls:*", ENCRYPTS },
 	{ "sip.listen", "tcp:*", NAMED },
 	{ "sip.realm", NULL, NAMED },

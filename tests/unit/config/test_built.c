@@ -8,6 +8,7 @@ static const struct {
 	const char *refused; /* a word of the error; NULL: named */
 	const char *path;    /* what is named, pattern */
 } rows[] = {
+	{ "system: {state_dir: /tmp/state}\n", NULL, "system.state_dir" },
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
 	{ "parameters: {SS_REPLY_UNAUTHORIZED: off}\n", "restricts", "parameters.SS_REPLY_UNAUTHORIZED:" },
 	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates",
