@@ -127,6 +127,8 @@ static void close_open_transactions(struct work *w, const struct call_txn *but)
 		} else if (!t->server && t->flags & TXN_ACK_WAITS) { /* the answer to its offer will not come, but a 2xx is always acknowledged */
 			send_bare_ack(w, t);
 			txn_free(w, t);
+		} else if (!t->server && (t->method == METHOD_CANCEL || t->method == METHOD_BYE)) {
+			continue; /* of an attempt that was given up: repeated until it is answered */
 		} else if (t->server ? t->state != TXN_COMPLETED : t->method != METHOD_INVITE || t->state == TXN_ACCEPTED) {
 			txn_free(w, t); /* requests of ours whose answer no longer matters */
 		}
