@@ -140,7 +140,7 @@ def meson_tests(build, *args, env=None, timeout=1500, wrap=()):
     say(f"{build}: {len(rows)} test programs in {time.monotonic() - t:.0f} s")
 
 
-def scenarios(build, names, long, env=None):
+def scenarios(build, names, long, env=None, *more):
     t = time.monotonic()
     results = os.path.join(ROOT, build, "scenarios.json")
     if os.path.exists(results):
@@ -150,7 +150,7 @@ def scenarios(build, names, long, env=None):
         if line.startswith(("FAIL", "skip", "     |")):
             print(("  " if not line.startswith(" ") else "") + line, flush=True)
     code, out = command([sys.executable, "tests/scenario/run", "--build", build, "--results", results, "-j", "3", "--lines", "50",
-                         *(["--long"] if long else []), *names], timeout=3600 if long else 1200, env=env, live=live)
+                         *(["--long"] if long else []), *more, *names], timeout=3600 if long else 1200, env=env, live=live)
     rows = []
     if os.path.exists(results):
         with open(results) as f:
@@ -241,6 +241,7 @@ def lints():
     else:
         tally.skip("lint: man pages", "man is not installed")
     lint_documents()
+    verdict("every parameter is shown by a scenario", *command([sys.executable, "tests/scenario/table.py", "--check"]))
     tidy("build")
 
 
@@ -285,6 +286,11 @@ def fuzz(long):
     say("fuzzing done")
 
 
+def verdict_of_walks(code, out):
+    tally.fail("100,000 random walks", out) if code else tally.ok("100,000 random walks")
+    say(out.rstrip().split("\n")[-1])
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--long", action="store_true")
@@ -302,6 +308,9 @@ def main():
             meson_tests("build")
         if built and wanted("scenario"):
             scenarios("build", [], o.long)
+            scenarios("build", [], False, None, "--defaults")
+        if built and o.long and wanted("gcc"):
+            verdict_of_walks(*command(["build/tests/walk/walk", "--walks", "100000", "build/supervisor/tandem"], timeout=900))
         if built and wanted("lint"):
             lints()
     if wanted("clang"):

@@ -28,7 +28,7 @@ def case_passes(t):
     a.expect(200)
 
 
-@shows("routing_gateways.refer")
+@shows("routing_gateways.refer", default_differs=False, reason="refuse is the default")
 def case_refused(t):
     """refer: refuse (the default): 603 and nothing across."""
     s = t.switch()
