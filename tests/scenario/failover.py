@@ -243,6 +243,50 @@ def case_late_200_after_the_call(t):
     s.cdrs(2)
 
 
+def case_what_ends_a_late_answer_is_repeated(t):
+    """The call is over; a late 180 of a gateway that was given up gets CANCEL until it is answered, a late 200 one ACK for each and
+    BYE until it is answered."""
+    s, caller, (one, two), a = start(t, each={"timeouts": {"invite": 1}}, parameters={"SS_SIP_RESEND_INTERVAL": [0.3, 0.3, 0.3]})
+    x = one.take()
+    through(s, a, two.take(), two)
+    x.reply(180)
+    m = x.expect("CANCEL", skip=(100, "INVITE"))
+    for _ in range(2):
+        m = x.expect("CANCEL", again=True)
+    x.reply_to(m, 200)
+    one.quiet(0.5)
+    x.reply(200, body=one.answer())   # crossing
+    x.expect("ACK")
+    m = x.expect("BYE")
+    x.repeat(x.reply(200, body=one.answer()))
+    x.expect("ACK", again=True)
+    check(abs(x.expect("BYE", again=True, skip=("ACK",)).time - m.time - 0.3) < 0.05, "BYE again after 0.3 s")
+    x.reply_to(m, 200)
+    one.quiet(0.5, but=("ACK",))
+    equal(s.calls(), [], "calls")
+    s.cdrs(2)
+
+
+def case_cancel_outlives_the_call(t):
+    """The CANCEL of an attempt is repeated though the call was answered by the next gateway and is over by now."""
+    s, caller, (one, two), a = start(t, each={"timeouts": {"trying": 1}}, parameters={"SS_SIP_RESEND_INTERVAL": [0.5, 0.5]})
+    x = one.take()
+    x.reply(100)
+    y = two.take()
+    first = x.expect("CANCEL")
+    y.reply(200, body=two.answer())
+    a.expect(200)
+    a.ack()
+    y.expect("ACK")
+    a.send("BYE")
+    y.byed()
+    a.expect(200)
+    m = x.expect("CANCEL", again=True)
+    check(abs(m.time - first.time - 0.5) < 0.05, "CANCEL again after 0.5 s")
+    x.reply_to(m, 200)
+    x.fail(487)
+
+
 def case_200_crossing_our_cancel(t):
     """Given up after 100, the gateway's 200 crosses our CANCEL: ACK, then BYE."""
     s, caller, (one, two), a = start(t, each={"timeouts": {"trying": 1}})

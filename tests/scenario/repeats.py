@@ -92,6 +92,24 @@ def case_lost_ack(t):
     equal([c["reason"] for c in s.cdrs(1)], ["normal"], "records")
 
 
+def case_bye_waits_for_ack(t):
+    """The callee hangs up before the caller's ACK: the 200 is repeated on, and BYE follows the ACK."""
+    s = t.switch(t.config())
+    caller, gw = t.caller(), t.gateway()
+    a = caller.call(s, "15551234")
+    b = gw.take()
+    b.reply(200, body=gw.answer())
+    b.expect("ACK")
+    a.expect(200)
+    b.bye()
+    a.expect(200, again=True)
+    a.ack()
+    a.byed()
+    s.idle()
+    c, = s.cdrs(1)
+    equal((c["code"], c["ended_by"]), (200, "callee"), "record")
+
+
 def case_ack_never_comes(t):
     """No ACK at all for 64*T1: BYE on both legs, the record says so."""
     s = t.switch()

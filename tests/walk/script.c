@@ -18,7 +18,7 @@ static bool chance(uint64_t *rng, uint32_t percent)
 /* A silent death is noticed after 32 s: near the end of a short run nobody dies, or the run would be twice as long. */
 static bool may_die(const struct walk *w)
 {
-	return run.walks >= 20000 || w->index < run.walks / 3;
+	return run.walks >= 20000 || w->index < run.walks / 10;
 }
 
 void script_caller(struct walk *w)
