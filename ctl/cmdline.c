@@ -26,6 +26,8 @@ const char cmdline_help[] = "Usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGU
 			    "  parameters           every SS_ parameter, its value and where that came from\n"
 			    "  cdr                  records written, on disk and waiting\n"
 			    "  metrics              counters and gauges in Prometheus text format\n"
+			    "  trace [--call ID | --gateway ID | --address IP] [--pcap FILE]\n"
+			    "                       SIP messages and decisions as they happen; FILE: also for protocol analyzers\n"
 			    "  subscribe            events as they happen, one JSON object a line\n"
 			    "  registrations, endpoints, suspended\n"
 			    "                       lists that are empty in this version\n"
@@ -38,7 +40,7 @@ const char cmdline_help[] = "Usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGU
 			    "  drain                no new calls from now on\n"
 			    "  stop [--now]         ends when the running calls are over, or ends them\n"
 			    "\n"
-			    "Not available in this version: register, unregister, unsuspend, trace, top, upgrade.\n"
+			    "Not available in this version: register, unregister, unsuspend, top, upgrade.\n"
 			    "\n"
 			    "Exit status: 0 ok, 1 refused or failed, 2 wrong usage, 3 no softswitch there.\n"
 			    "\n"
@@ -48,6 +50,8 @@ const char cmdline_help[] = "Usage: tandemctl [-s SOCKET] [--json] COMMAND [ARGU
 			    "  tandemctl route 8801712345678 --from cust-a --caller 442071234567\n"
 			    "  tandemctl -s /run/tandem/status.sock reload\n";
 
+#define OPTIONS 4u
+
 struct option_rule {
 	const char *name; /* "--gateway" */
 	bool flag;
@@ -55,7 +59,7 @@ struct option_rule {
 struct rule {
 	const char *name;
 	const char *operand; /* the request's argument that the word after the command is; NULL: none */
-	struct option_rule options[2];
+	struct option_rule options[OPTIONS];
 };
 static const struct rule rules[] = {
 	{ .name = "status" },
@@ -73,7 +77,7 @@ static const struct rule rules[] = {
 	{ .name = "route", .operand = "callee", .options = { { "--from", false }, { "--caller", false } } },
 	{ .name = "parameters" },
 	{ .name = "reload" },
-	{ .name = "trace" },
+	{ .name = "trace", .options = { { "--call", false }, { "--gateway", false }, { "--address", false }, { "--pcap", false } } },
 	{ .name = "top" },
 	{ .name = "log", .operand = "level" },
 	{ .name = "drain" },
@@ -146,7 +150,7 @@ static bool given(const struct cmdline *c, const char *key)
 static int wrong_option(const struct rule *r, const char *option, char *why, size_t cap)
 {
 	char allowed[128] = "";
-	for (size_t i = 0; i < 2 && r->options[i].name; i++)
+	for (size_t i = 0; i < OPTIONS && r->options[i].name; i++)
 		snprintf(allowed + strlen(allowed), sizeof(allowed) - strlen(allowed), "%s%s", i ? ", " : "",
 			r->options[i].name);
 	snprintf(why, cap, "%s: %s takes %s%s", option, r->name, allowed[0] ? "only " : "no options", allowed);
@@ -159,7 +163,7 @@ static int take_option(
 {
 	const char *a = argv[*at], *value = strchr(a, '=');
 	size_t n = value ? (size_t)(value - a) : strlen(a);
-	for (size_t i = 0; i < 2 && r->options[i].name; i++) {
+	for (size_t i = 0; i < OPTIONS && r->options[i].name; i++) {
 		const struct option_rule *o = &r->options[i];
 		if (strlen(o->name) != n || strncmp(o->name, a, n) != 0)
 			continue;

@@ -106,7 +106,7 @@ static const struct {
 	{ "route", command_route },
 	{ "parameters", command_parameters },
 	{ "reload", reload },
-	{ "trace", not_available },
+	{ "trace", command_trace },
 	{ "top", not_available },
 	{ "log", set_level },
 	{ "drain", drain },

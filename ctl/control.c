@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ctl/events.h"
+#include "ctl/trace.h"
 #include "ctl/worker.h"
 #include "shm/messages.h"
 #include <errno.h>
@@ -22,6 +23,7 @@
 
 static void client_close(struct client *c)
 {
+	trace_closed(c->control, c);
 	loop_del(&c->control->env->loop, &c->source);
 	close(c->source.fd);
 	free(c->in);
@@ -239,7 +241,7 @@ static void client_ready(struct loop_source *source, uint32_t events)
 	if (alive && !serve_lines(c))
 		return;
 	/* gone for good, or has got all that it will get */
-	if (!alive || (c->eof && ((events & (EPOLLHUP | EPOLLERR)) || (!unsent(c) && !c->orders && !c->subscribed))))
+	if (!alive || (c->eof && ((events & (EPOLLHUP | EPOLLERR)) || (!unsent(c) && !c->orders && !c->subscribed && !c->tracing))))
 		client_close(c);
 	else
 		client_watch(c);
@@ -311,10 +313,22 @@ void control_publish(struct control *k, const struct json *event)
 	free(text);
 }
 
+bool control_send(struct control *k, uint32_t client, const struct json *event)
+{
+	struct client *c = find_client(k, client);
+	size_t n = 0;
+	char *text = c && unsent(c) <= CONTROL_BACKLOG ? js_dump(event, &n) : NULL;
+	bool sent = text && client_send(c, text, n);
+	free(text);
+	return sent;
+}
+
 static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 {
 	struct control *k = e->context;
-	if (m->type == MESSAGE_EVENT && m->size >= sizeof(struct message_event) && control_has_subscribers(k))
+	if (m->type == MESSAGE_TRACE)
+		trace_message(k, from, m);
+	else if (m->type == MESSAGE_EVENT && m->size >= sizeof(struct message_event) && control_has_subscribers(k))
 		events_publish(k, from, (const struct message_event *)(m + 1), m->size - sizeof(struct message_event));
 }
 
@@ -346,7 +360,8 @@ static void look_due(struct wheel_timer *t, uint64_t now)
 {
 	struct control *k = OWNER(t, struct control, look);
 	env_look(k->env);
-	wheel_add(&k->env->loop.wheel, t, now + (control_has_subscribers(k) ? LOOK_MS : LOOK_IDLE_MS), look_due);
+	trace_look(k);
+	wheel_add(&k->env->loop.wheel, t, now + (control_has_subscribers(k) || k->tracing ? LOOK_MS : LOOK_IDLE_MS), look_due);
 }
 
 static struct control *control_new(struct env *e)
@@ -377,6 +392,7 @@ int control_main(struct env *e)
 	}
 	wheel_add(&e->loop.wheel, &k->sample, clock_ms(), sample_due);
 	wheel_add(&e->loop.wheel, &k->look, clock_ms(), look_due);
+	trace_start(k);
 	env_ready(e);
 	int code = env_run(e);
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)

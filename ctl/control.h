@@ -4,6 +4,7 @@
 #include "ctl/json.h"
 #include "ctl/request.h"
 #include "shm/env.h"
+#include "shm/messages.h"
 
 #define CONTROL_CLIENTS   64u
 #define CONTROL_PENDING   64u
@@ -23,6 +24,7 @@ struct client {
 	uint64_t moved_ms;         /* something was sent, or there was nothing to send */
 	uint32_t orders;           /* waiting for the supervisor's answer */
 	bool subscribed;
+	bool tracing;              /* one of control.trace is its */
 	bool eof;                  /* it will send nothing more; closed when it has its answers */
 	bool ending;               /* closed when all is sent */
 };
@@ -32,6 +34,12 @@ struct usage { /* of a seat's process */
 	uint64_t ticks, at_ms; /* CPU time used so far, clock ticks */
 	double cpu_percent;    /* over the last sample */
 	uint64_t rss_kb;
+};
+
+struct trace_subscription {
+	uint32_t client; /* its serial; 0: free */
+	struct message_trace_filter filter;
+	uint64_t lost;   /* not sent since the last that was */
 };
 
 struct control {
@@ -45,6 +53,9 @@ struct control {
 	uint32_t next_serial, next_client;
 	struct wheel_timer sample, look;
 	struct usage usage[SEATS_MAX];
+	struct trace_subscription trace[TRACE_MAX];
+	uint32_t tracing;                        /* of them in use */
+	uint64_t trace_incarnation[WORKERS_MAX]; /* of the signalling workers that know of them */
 };
 
 /* A command fills `result` and returns 0, or fills `error` and returns -errno; or returns COMMAND_LATER, when the answer
@@ -72,8 +83,11 @@ int command_call(struct command *c);
 int command_hangup(struct command *c);
 int command_gateways(struct command *c);
 int command_route(struct command *c);
+int command_trace(struct command *c); /* trace.c */
 
 /* control.c */
+/* to one client, by its serial; false: it is not there or does not keep up */
+bool control_send(struct control *k, uint32_t client, const struct json *event);
 int control_order(struct command *c, uint32_t type, int64_t value); /* COMMAND_LATER or -errno */
 bool control_has_subscribers(const struct control *k);
 void control_publish(struct control *k, const struct json *event);

@@ -1,6 +1,8 @@
 /* `tandemctl`: one command to the status socket, its answer for people or programs. */
 #include "ctl/cmdline.h"
 #include "ctl/json.h"
+#include "ctl/ladder.h"
+#include "ctl/pcap.h"
 #include "ctl/show.h"
 #include "tandem-config.h"
 #include <errno.h>
@@ -14,6 +16,7 @@
 #define EXIT_REFUSED 1
 #define EXIT_USAGE   2
 #define EXIT_NOBODY  3
+#define CAPTURE      "pcap" /* an argument that is ours alone */
 
 static int connect_to(const char *path)
 {
@@ -37,6 +40,8 @@ static int send_request(int fd, const struct cmdline *c)
 	struct json *request = js_object(), *args = js_object();
 	size_t n = 0, at = 0;
 	for (unsigned i = 0; i < c->n_args; i++) {
+		if (strcmp(c->arg[i].key, CAPTURE) == 0)
+			continue;
 		if (c->arg[i].value)
 			js_add_text(args, c->arg[i].key, span_of(c->arg[i].value));
 		else
@@ -100,6 +105,43 @@ static int follow(FILE *in)
 	return 0;
 }
 
+static int trace_event(const struct cmdline *c, const char *line, size_t n, FILE *capture)
+{
+	char why[160];
+	struct json *event = js_parse(line, n, why, sizeof(why));
+	int r = event && capture ? ladder_capture(event, capture) : 0;
+	if (c->json)
+		fwrite(line, 1, n, stdout);
+	else
+		ladder_print(event, stdout);
+	js_free(event);
+	if (r == -EIO)
+		fprintf(stderr, "tandemctl: the capture file cannot be written\n");
+	return r == -EIO || fflush(stdout) == EOF ? -EIO : 0;
+}
+
+static int trace(const struct cmdline *c, FILE *in)
+{
+	const char *path = NULL;
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+	for (unsigned i = 0; i < c->n_args; i++)
+		if (strcmp(c->arg[i].key, CAPTURE) == 0)
+			path = c->arg[i].value;
+	FILE *capture = path ? fopen(path, "we") : NULL;
+	if (path && (!capture || pcap_begin(capture))) {
+		fprintf(stderr, "tandemctl: %s: %s\n", path, strerror(errno));
+		return EXIT_REFUSED;
+	}
+	while ((n = getline(&line, &cap, in)) > 0 && trace_event(c, line, (size_t)n, capture) == 0)
+		;
+	free(line);
+	if (capture)
+		fclose(capture);
+	return 0;
+}
+
 static int run(const struct cmdline *c, int fd)
 {
 	char *line = NULL;
@@ -111,6 +153,8 @@ static int run(const struct cmdline *c, int fd)
 		fprintf(stderr, "tandemctl: no answer%s%s\n", r ? ": " : "", r ? strerror(-r) : "");
 	} else if (strcmp(c->command, "subscribe") == 0) {
 		code = strstr(line, "\"ok\":true") ? follow(in) : print_answer(c, line, (size_t)n);
+	} else if (strcmp(c->command, "trace") == 0 && strstr(line, "\"ok\":true")) {
+		code = trace(c, in);
 	} else {
 		code = print_answer(c, line, (size_t)n);
 	}

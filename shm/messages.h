@@ -8,6 +8,9 @@ enum message_type {
 	MESSAGE_DATAGRAM = 1, /* struct message_datagram + bytes: SIP that belongs to the receiver */
 	MESSAGE_HANGUP,       /* control -> signaling: struct message_call */
 	MESSAGE_EVENT,        /* any -> control: struct message_event + text */
+	MESSAGE_TRACE_ON,     /* control -> signaling: struct message_trace_filter; repeated to a successor */
+	MESSAGE_TRACE_OFF,    /* control -> signaling: struct message_trace_filter, of which the number counts */
+	MESSAGE_TRACE,        /* signaling -> control: struct message_trace + a datagram or a line */
 	MESSAGE_TONE          /* signaling -> media: struct message_tone: look whether this pair's want asks for a tone */
 };
 struct message_datagram {
@@ -21,6 +24,24 @@ struct message_tone {
 struct message_call {
 	uint32_t slot, generation;
 	uint32_t serial, cause;
+};
+#define TRACE_MAX     4u  /* subscriptions at once */
+#define TRACE_GATEWAY 68u
+enum trace_filter { TRACE_ALL, TRACE_CALL, TRACE_GATEWAY_ID, TRACE_ADDRESS };
+struct message_trace_filter {
+	uint32_t number; /* of the subscription, below TRACE_MAX */
+	uint32_t kind;   /* enum trace_filter */
+	uint8_t call[16];
+	struct addr address; /* the port does not count */
+	char gateway[TRACE_GATEWAY];
+};
+enum trace_kind { TRACE_IN, TRACE_OUT, TRACE_DECISION };
+struct message_trace {
+	uint32_t mask, kind;   /* bit of each subscription it is for; enum trace_kind */
+	uint64_t wall_us;      /* microseconds since 1970 */
+	uint64_t lost;         /* messages before this one for which the ring had no room */
+	struct addr from, to;  /* not with a decision */
+	uint8_t call[16];      /* zero: no call's */
 };
 enum event_type { EVENT_CALL_START = 1, EVENT_CALL_ANSWER, EVENT_CALL_END, EVENT_ALARM };
 struct message_event {

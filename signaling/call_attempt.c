@@ -11,6 +11,7 @@
 #include "signaling/session.h"
 #include "signaling/ringback.h"
 #include "signaling/stage.h"
+#include "signaling/trace.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -161,6 +162,8 @@ int attempt_start(struct work *w)
 	struct body body = { 0 };
 	ringback_stop(w);
 	open_attempt(w, gw);
+	if (g->tracing)
+		trace_note(g, "attempt %u: gateway %s, callee %.*s", w->s.attempt, cfg_str(g->c, gw->id), TRACE_SPAN(work_text(w, TEXT_CALLEE_OUT)));
 	bool relayed = media_relayed(w, gw);
 	if (!relayed)
 		media_give(w);
@@ -301,6 +304,9 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 		seen.more = false;
 		r = switch_decide(&policy, &seen, &event);
 	}
+	if (w->g->tracing)
+		trace_note(w->g, "attempt %u failed (%s, %u): %s: %s", w->s.attempt, end_reason_info(failure)->text, w->s.code,
+			r.rule == SWITCH_NEXT ? "goes on" : "stops", switch_rule_text(r.rule));
 	if (r.rule == SWITCH_NEXT) {
 		uint16_t next = w->s.gateway;
 		if (c->param[P_SS_CDR_RECORD_NONCONNECT] && journal_has_room(w->g, 1))

@@ -10,6 +10,7 @@
 #include "signaling/ringback.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
+#include "signaling/trace.h"
 #include "signaling/transport.h"
 
 /* --- what a message teaches about its sender --- */
@@ -87,6 +88,8 @@ static void enter_stage(struct work *w, uint16_t code, bool sdp)
 	s->stage = (uint8_t)next;
 	uint32_t limit = s->gateway < c->routing_gateways.n ? stage_limit(next, &cfg_routing(c, s->gateway)->timeouts) : 60000;
 	s->stage_at = w->now + limit;
+	if (w->g->tracing)
+		trace_note(w->g, "stage %s: at most %u ms", stage_text(next), limit);
 }
 
 static void provisional(struct work *w, struct call_txn *t, const struct event *ev)

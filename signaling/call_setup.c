@@ -9,6 +9,7 @@
 #include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/session_timer.h"
+#include "signaling/trace.h"
 #include "signaling/transport.h"
 #include <errno.h>
 
@@ -136,6 +137,9 @@ static enum end_reason find_route(struct work *w, const struct asked *a)
 	const struct route_view view = { g, gateway_calls, gateway_last_hour, gateway_full, gateway_down, uuid_random() };
 	w->s.n_candidates = (uint8_t)routes_find(g->routes, g->c, &q, &view, w->s.candidates, CALL_CANDIDATES, &matched, NULL, NULL);
 	w->s.config_generation = g->c->generation;
+	if (g->tracing)
+		trace_note(g, "route: callee %.*s from %s: %u gateways%s", TRACE_SPAN(a->callee), cfg_str(g->c, a->mg->id), w->s.n_candidates,
+			matched ? "" : ", no prefix matches");
 	return w->s.n_candidates ? END_NONE : matched ? END_NO_GATEWAY : END_NO_ROUTE;
 }
 

@@ -4,6 +4,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
+#include "signaling/trace.h"
 
 static void resend(struct work *w, struct call_txn *t)
 {
@@ -77,6 +78,8 @@ static void stage_over(struct work *w)
 	w->s.stage_at = 0;
 	if (w->s.phase != CALL_SETUP)
 		return;
+	if (w->g->tracing)
+		trace_note(w->g, "stage %s: its time is over", stage_text(w->s.stage));
 	attempt_drop(w);
 	attempt_failed(w, why, 0);
 }

@@ -64,6 +64,7 @@ struct sig {
 	const struct receive_batch *receive;
 	uint32_t n_calls, n_done, n_legs, n_cells;
 	bool draining, stopping;
+	uint32_t tracing;             /* bit i: subscription i of tandemctl trace, signaling/trace.h */
 
 	struct blocks blocks;
 	uint32_t *free_call;          /* stack of free call slots */

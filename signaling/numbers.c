@@ -1,5 +1,6 @@
 #include "signaling/numbers.h"
 #include "signaling/capacity.h"
+#include "signaling/trace.h"
 
 enum dialplan_verdict numbers_apply(
 	struct sig *g, uint32_t plan, struct span number, char buffer[DIALPLAN_BYTES], struct span *ret_number)
@@ -19,5 +20,8 @@ enum dialplan_verdict numbers_apply(
 	if (dialplan_rewrite(g->c, plan, rule, number, &draw, &o) < 0)
 		return DIALPLAN_NONE;
 	*ret_number = out_done(&o);
+	if (g->tracing)
+		trace_note(g, "dial plan %s, rule %u: %.*s becomes %.*s", cfg_str(g->c, CFG_LIST(g->c, &g->c->dial_plans, struct cfg_dial_plan)[plan].name),
+			rule + 1, TRACE_SPAN(number), TRACE_SPAN(*ret_number));
 	return DIALPLAN_RULE;
 }

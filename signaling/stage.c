@@ -59,3 +59,11 @@ enum end_reason stage_expired(enum call_stage s)
 		return END_NO_ANSWER;
 	}
 }
+
+const char *stage_text(enum call_stage s)
+{
+	static const char *const text[STAGE_COUNT] = { [STAGE_NONE] = "none", [STAGE_INVITE] = "invite", [STAGE_TRYING] = "trying",
+		[STAGE_PROGRESS] = "session_progress", [STAGE_RINGING] = "ringing", [STAGE_PROGRESS_SDP] = "session_progress_sdp",
+		[STAGE_RINGING_LAST] = "ringing", [STAGE_PROGRESS_SDP_LAST] = "session_progress_sdp" };
+	return s < STAGE_COUNT ? text[s] : "?";
+}

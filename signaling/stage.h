@@ -24,6 +24,7 @@ enum call_stage {
 enum call_stage stage_next(enum call_stage now, uint16_t code, bool has_sdp);
 /* ms until the stage is over; 0: no limit */
 uint32_t stage_limit(enum call_stage s, const struct cfg_timeouts *t);
+const char *stage_text(enum call_stage s); /* for people */
 /* what it means when its time is over */
 enum end_reason stage_expired(enum call_stage s);
 #endif

@@ -1,5 +1,6 @@
 #include "signaling/transport.h"
 #include "base/log.h"
+#include "signaling/trace.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -16,7 +17,11 @@ static void work_off(struct sig *g)
 		uint32_t i = r->done;
 		struct addr source;
 		addr_from_sockaddr((const struct sockaddr *)&r->source[i], &source);
+		if (g->tracing)
+			trace_in(g, r->data[i], r->header[i].msg_len, &source, (uint16_t)r->listen);
 		sig_datagram(g, r->data[i], r->header[i].msg_len, &source, (uint16_t)r->listen, 0);
+		if (g->tracing)
+			trace_end(g);
 		commit_u32(&r->done, i + 1);
 	}
 	transport_flush(g);
@@ -165,6 +170,8 @@ void transport_queue(struct sig *g, const void *p, size_t n, uint16_t listen, co
 		count_one(g->head, COUNT_SEND_FAILED);
 		return;
 	}
+	if (g->tracing)
+		trace_out(g, p, n, listen, to);
 	if (g->n_out == SEND_BATCH)
 		transport_flush(g);
 	g->out[g->n_out++] = (struct datagram_out){ p, (uint32_t)n, listen, *to };

@@ -1,5 +1,6 @@
 #include "signaling/work.h"
 #include "signaling/call.h"
+#include "signaling/trace.h"
 #include "signaling/session.h"
 #include "signaling/transport.h"
 #include <assert.h>
@@ -21,6 +22,8 @@ int work_new(struct work *w, struct sig *g, uint64_t now)
 	w->slot = g->free_call[--g->n_free_call];
 	w->call = &g->calls[w->slot];
 	slot_claim(&w->call->slot);
+	if (g->tracing)
+		trace_call(g, w->slot);
 	commit_zero(w->call->copies, sizeof w->call->copies);
 	g->live++;
 	g->reserved++;
@@ -40,6 +43,8 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->cause_heard = 0;
 	memcpy(&w->s, slot_now(&w->call->slot, w->call->copies, sizeof w->s), sizeof w->s);
 	stat_set(&g->head->working_on, slot + 1);
+	if (g->tracing)
+		trace_call(g, slot);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

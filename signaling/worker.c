@@ -3,6 +3,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_pool.h"
+#include "signaling/trace.h"
 #include "signaling/peer.h"
 #include "signaling/transport.h"
 #include <errno.h>
@@ -17,6 +18,8 @@
 static void hand_over(struct sig *g, uint32_t worker, const char *data, size_t n, const struct event *ev)
 {
 	struct message_datagram h = { ev->source, ev->listen, ev->hops + 1u };
+	if (g->tracing)
+		trace_forget(g);
 	if (ev->hops >= HOPS_MAX || worker >= g->c->system.signaling ||
 	    env_push(g->env, seat_of(ROLE_SIGNALING, worker), MESSAGE_DATAGRAM, &h, sizeof h, data, n) < 0)
 		count_one(g->head, COUNT_HANDED_LOST);
@@ -143,6 +146,8 @@ static bool repeated(struct sig *g, const struct event *ev)
 	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
 	const struct call_txn *t = &s->txn[e % CALL_TXNS];
 	count_one(g->head, COUNT_REPEATED);
+	if (g->tracing)
+		trace_call(g, e / CALL_TXNS);
 	if (t->message)
 		transport_queue(g, block_at(g->blocks.plan, t->message), t->message_n, t->listen, &t->to);
 	return true;
@@ -215,8 +220,17 @@ static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 	(void)from;
 	if (m->type == MESSAGE_DATAGRAM && m->size > sizeof(struct message_datagram)) {
 		const struct message_datagram *d = (const struct message_datagram *)body;
-		if (d->listen < g->n_listen)
-			sig_datagram(g, body + sizeof *d, m->size - sizeof *d, &d->source, (uint16_t)d->listen, d->hops);
+		if (d->listen >= g->n_listen)
+			return;
+		if (g->tracing)
+			trace_in(g, body + sizeof *d, m->size - sizeof *d, &d->source, (uint16_t)d->listen);
+		sig_datagram(g, body + sizeof *d, m->size - sizeof *d, &d->source, (uint16_t)d->listen, d->hops);
+		if (g->tracing)
+			trace_end(g);
+	} else if (m->type == MESSAGE_TRACE_ON && m->size >= sizeof(struct message_trace_filter)) {
+		trace_subscribe(g, (const struct message_trace_filter *)body);
+	} else if (m->type == MESSAGE_TRACE_OFF && m->size >= sizeof(struct message_trace_filter)) {
+		trace_unsubscribe(g, ((const struct message_trace_filter *)body)->number);
 	} else if (m->type == MESSAGE_HANGUP && m->size >= sizeof(struct message_call)) {
 		const struct message_call *c = (const struct message_call *)body;
 		call_hangup_order(g, c->slot, c->generation, END_OPERATOR);
@@ -227,6 +241,8 @@ static void on_turn(struct env *e)
 {
 	struct sig *g = e->context;
 	static uint64_t minute;
+	if (g->tracing)
+		trace_end(g);
 	transport_flush(g);
 	if (e->loop.now / MINUTE_MS != minute) {
 		minute = e->loop.now / MINUTE_MS;

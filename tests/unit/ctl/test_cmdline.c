@@ -31,6 +31,8 @@ static const struct row rows[] = {
 	{ { "stop" }, "stop", NULL, false, "", NULL },
 	{ { "stop", "--now" }, "stop", NULL, false, "now ", NULL },
 	{ { "log", "debug" }, "log", NULL, false, "level=debug ", NULL },
+	{ { "trace", "--gateway", "gw-a", "--pcap=x.pcap" }, "trace", NULL, false, "gateway=gw-a pcap=x.pcap ", NULL },
+	{ { "trace", "--from", "x" }, NULL, NULL, false, NULL, "takes only --call, --gateway, --address, --pcap" },
 	{ { "restart", "signaling/0" }, "restart", NULL, false, "worker=signaling/0 ", NULL },
 	{ { "unsuspend", "1001" }, "unsuspend", NULL, false, "who=1001 ", NULL },
 	{ { NULL }, NULL, NULL, false, NULL, "command is missing" },
