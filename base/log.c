@@ -86,35 +86,6 @@ static bool admit(struct log_site *site, uint32_t *ret_suppressed)
 	return true;
 }
 
-static void put_padded(struct out *o, int v, int digits)
-{
-	char text[12];
-	out_bytes(o, text, (size_t)snprintf(text, sizeof(text), "%0*d", digits, v));
-}
-
-/* RFC 3339, UTC, milliseconds */
-static void put_time(struct out *o)
-{
-	uint64_t ms = clock_wall_ms();
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm t;
-	gmtime_r(&seconds, &t);
-	put_padded(o, t.tm_year + 1900, 4);
-	out_char(o, '-');
-	put_padded(o, t.tm_mon + 1, 2);
-	out_char(o, '-');
-	put_padded(o, t.tm_mday, 2);
-	out_char(o, 'T');
-	put_padded(o, t.tm_hour, 2);
-	out_char(o, ':');
-	put_padded(o, t.tm_min, 2);
-	out_char(o, ':');
-	put_padded(o, t.tm_sec, 2);
-	out_char(o, '.');
-	put_padded(o, (int)(ms % 1000), 3);
-	out_char(o, 'Z');
-}
-
 static void put_suppressed(struct out *o, uint32_t suppressed)
 {
 	if (suppressed == 0)
@@ -127,7 +98,7 @@ static void put_suppressed(struct out *o, uint32_t suppressed)
 /* one line whatever the message holds: a peer's text must not be able to forge another */
 static void compose_text(struct out *o, enum log_level level, struct span message, uint32_t suppressed)
 {
-	put_time(o);
+	out_time(o, clock_wall_ms());
 	out_char(o, ' ');
 	out_span(o, span_of(level_names[level]));
 	out_char(o, ' ');
@@ -144,7 +115,7 @@ static void compose_text(struct out *o, enum log_level level, struct span messag
 static void compose_json(struct out *o, enum log_level level, struct span message, uint32_t suppressed)
 {
 	out_lit(o, "{\"time\":\"");
-	put_time(o);
+	out_time(o, clock_wall_ms());
 	out_lit(o, "\",\"level\":\"");
 	out_span(o, span_of(level_names[level]));
 	out_lit(o, "\",\"process\":");

@@ -1,4 +1,5 @@
 #include "base/out.h"
+#include <time.h>
 
 void out_u64(struct out *o, uint64_t v)
 {
@@ -19,6 +20,37 @@ void out_hex(struct out *o, uint64_t v, int digits)
 	for (size_t i = n; i-- > 0; v >>= 4)
 		text[i] = "0123456789abcdef"[v & 15];
 	out_bytes(o, text, n);
+}
+
+static void put_digits(struct out *o, int v, unsigned digits)
+{
+	char text[10];
+	for (unsigned i = digits; i-- > 0; v /= 10)
+		text[i] = (char)('0' + v % 10);
+	out_bytes(o, text, digits);
+}
+
+bool out_time(struct out *o, uint64_t wall_ms)
+{
+	time_t seconds = (time_t)(wall_ms / 1000);
+	struct tm t;
+	if (!gmtime_r(&seconds, &t) || t.tm_year > 9999 - 1900)
+		return false;
+	put_digits(o, t.tm_year + 1900, 4);
+	out_char(o, '-');
+	put_digits(o, t.tm_mon + 1, 2);
+	out_char(o, '-');
+	put_digits(o, t.tm_mday, 2);
+	out_char(o, 'T');
+	put_digits(o, t.tm_hour, 2);
+	out_char(o, ':');
+	put_digits(o, t.tm_min, 2);
+	out_char(o, ':');
+	put_digits(o, t.tm_sec, 2);
+	out_char(o, '.');
+	put_digits(o, (int)(wall_ms % 1000), 3);
+	out_char(o, 'Z');
+	return true;
 }
 
 void out_addr(struct out *o, const struct addr *a)

@@ -31,6 +31,7 @@ static inline void out_char(struct out *o, char c) { out_bytes(o, &c, 1); }
 static inline struct span out_done(const struct out *o) { return (struct span){ o->p, o->n }; }
 void out_u64(struct out *o, uint64_t v);
 void out_hex(struct out *o, uint64_t v, int digits);
+bool out_time(struct out *o, uint64_t wall_ms); /* ISO 8601, UTC, with milliseconds; false: beyond the year 9999, nothing written */
 void out_addr(struct out *o, const struct addr *a); /* as in a URI: brackets around IPv6; port when not 0 */
 void out_ip(struct out *o, const struct addr *a);   /* the bare IP, as in SDP */
 void out_json(struct out *o, struct span s);        /* a JSON string with its quotes; invalid UTF-8 becomes U+FFFD */

@@ -29,4 +29,15 @@ static inline bool span_starts(struct span a, struct span prefix)
 {
 	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
+/* takes the next line off `*rest`, without its end (LF or CR LF) */
+static inline struct span span_line(struct span *rest)
+{
+	const char *end = memchr(rest->p, '\n', rest->n);
+	struct span line = { rest->p, end ? (size_t)(end - rest->p) : rest->n };
+	size_t taken = line.n + (end ? 1 : 0);
+	*rest = (struct span){ rest->p + taken, rest->n - taken };
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
 #endif

@@ -1,7 +1,6 @@
 #include "cdr/record.h"
 #include "shm/call.h"
 #include <errno.h>
-#include <time.h>
 
 void record_instance(const char *text, size_t n, char ret_instance[RECORD_INSTANCE_MAX + 1])
 {
@@ -86,37 +85,11 @@ static void put_address(struct out *o, const char *name, const struct addr *a)
 	put_span(o, name, (struct span){ text, addr_format(a, false, text, sizeof(text)) });
 }
 
-static void put_digits(struct out *o, int v, unsigned digits)
-{
-	char text[10];
-	for (unsigned i = digits; i-- > 0; v /= 10)
-		text[i] = (char)('0' + v % 10);
-	out_bytes(o, text, digits);
-}
-
-/* ISO 8601, UTC, with milliseconds */
 static void put_time(struct out *o, const char *name, uint64_t wall_ms)
 {
-	time_t seconds = (time_t)(wall_ms / 1000);
-	struct tm t;
-	if (wall_ms == 0 || !gmtime_r(&seconds, &t) || t.tm_year > 9999 - 1900)
-		return;
-	field(o, name);
-	out_char(o, '"');
-	put_digits(o, t.tm_year + 1900, 4);
-	out_char(o, '-');
-	put_digits(o, t.tm_mon + 1, 2);
-	out_char(o, '-');
-	put_digits(o, t.tm_mday, 2);
-	out_char(o, 'T');
-	put_digits(o, t.tm_hour, 2);
-	out_char(o, ':');
-	put_digits(o, t.tm_min, 2);
-	out_char(o, ':');
-	put_digits(o, t.tm_sec, 2);
-	out_char(o, '.');
-	put_digits(o, (int)(wall_ms % 1000), 3);
-	out_lit(o, "Z\"");
+	struct out text = out_init((char[32]){ 0 }, 32);
+	if (wall_ms && out_time(&text, wall_ms))
+		put_span(o, name, out_done(&text));
 }
 
 static void put_stream(struct out *o, const struct journal_rtp *r)

@@ -85,12 +85,7 @@ int codec_filter(struct span sdp, const struct span *names, size_t n, struct out
 	if (r < 0)
 		return r;
 	while (rest.n) {
-		const char *end = memchr(rest.p, '\n', rest.n);
-		struct span line = { rest.p, end ? (size_t)(end - rest.p) : rest.n };
-		size_t taken = line.n + (end ? 1 : 0);
-		rest = (struct span){ rest.p + taken, rest.n - taken };
-		if (line.n && line.p[line.n - 1] == '\r')
-			line.n--;
+		struct span line = span_line(&rest);
 		if (!line.n || describes_dropped(&k, line))
 			continue;
 		if (line.p[0] == 'm' && media < described.n_media) {

@@ -343,17 +343,6 @@ struct part {
 	struct span type, disposition, encoding, content;
 };
 
-static struct span part_line(struct span *rest)
-{
-	const char *end = memchr(rest->p, '\n', rest->n);
-	struct span line = { rest->p, end ? (size_t)(end - rest->p) : rest->n };
-	size_t taken = line.n + (end ? 1 : 0);
-	*rest = (struct span){ rest->p + taken, rest->n - taken };
-	if (line.n && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
 /* index of the next delimiter line, or rest.n */
 static size_t find_delimiter(struct span rest, struct span boundary)
 {
@@ -373,7 +362,7 @@ static void read_part(struct span text, struct part *ret_part)
 {
 	*ret_part = (struct part){ 0 };
 	while (text.n) {
-		struct span line = part_line(&text);
+		struct span line = span_line(&text);
 		const char *colon = memchr(line.p, ':', line.n);
 		if (!line.n)
 			break;
@@ -403,7 +392,7 @@ static bool next_part(const struct msg *m, struct span *rest, struct part *ret_p
 	struct span text = { rest->p + at + 2 + boundary.n, rest->n - at - 2 - boundary.n };
 	if (text.n >= 2 && text.p[0] == '-' && text.p[1] == '-')
 		return false;
-	part_line(&text);
+	span_line(&text);
 	size_t end = find_delimiter(text, boundary);
 	if (end == text.n)
 		return false; /* not closed */

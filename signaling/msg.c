@@ -387,29 +387,17 @@ static void read_header(struct reading *r, struct span text, bool folded)
 		put_header(r, name, v);
 }
 
-/* Takes the line off `*rest`, without its end. */
-static struct span take_line(struct span *rest)
-{
-	const char *end = memchr(rest->p, '\n', rest->n);
-	struct span line = { rest->p, end ? (size_t)(end - rest->p) : rest->n };
-	size_t taken = line.n + (end ? 1 : 0);
-	*rest = (struct span){ rest->p + taken, rest->n - taken };
-	if (line.n && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
 /* Leaves the body in `*rest`. */
 static void read_headers(struct reading *r, struct span *rest)
 {
 	uint32_t lines = 0;
 	while (rest->n) {
-		struct span line = take_line(rest);
+		struct span line = span_line(rest);
 		bool folded = false;
 		if (line.n == 0)
 			return;
 		while (rest->n && (rest->p[0] == ' ' || rest->p[0] == '\t')) {
-			struct span more = take_line(rest);
+			struct span more = span_line(rest);
 			line.n = (size_t)(more.p + more.n - line.p);
 			folded = true;
 		}
@@ -537,7 +525,7 @@ int msg_parse(struct msg_parser *p, const char *data, size_t n, struct msg *ret_
 		if (rest.n > MESSAGE_MAX)
 			rest.n = MESSAGE_MAX;
 	}
-	read_start_line(&r, take_line(&rest));
+	read_start_line(&r, span_line(&rest));
 	read_headers(&r, &rest);
 	check(&r);
 	take_body(&r, rest);

@@ -3,18 +3,6 @@
 
 /* ---- lines and words ---- */
 
-/* Takes the next line off `*rest`, without its end. */
-static struct span take_line(struct span *rest)
-{
-	const char *end = memchr(rest->p, '\n', rest->n);
-	struct span line = { rest->p, end ? (size_t)(end - rest->p) : rest->n };
-	size_t taken = line.n + (end ? 1 : 0);
-	*rest = (struct span){ rest->p + taken, rest->n - taken };
-	if (line.n && line.p[line.n - 1] == '\r')
-		line.n--;
-	return line;
-}
-
 static struct span skip(struct span s, size_t n)
 {
 	return (struct span){ s.p + n, s.n - n };
@@ -289,7 +277,7 @@ int sdp_read(struct span body, struct sdp *ret_sdp)
 	s->error_line = 0;
 	s->body = body;
 	while (rest.n) {
-		struct span line = take_line(&rest);
+		struct span line = span_line(&rest);
 		int r = 0;
 		number++;
 		if (number == 1)
@@ -414,7 +402,7 @@ static void write_relayed(const struct sdp *s, const struct sdp_rewrite *r, stru
 	uint32_t media = 0; /* lines so far */
 	bool connection = false;
 	while (rest.n) {
-		struct span line = take_line(&rest);
+		struct span line = span_line(&rest);
 		if (line.n == 0)
 			continue;
 		switch (line.p[0]) {
@@ -451,7 +439,7 @@ static void write_through(const struct sdp *s, const struct sdp_rewrite *r, stru
 	struct span rest = s->body;
 	uint32_t media = 0;
 	while (rest.n) {
-		struct span line = take_line(&rest);
+		struct span line = span_line(&rest);
 		if (line.n == 0)
 			continue;
 		uint32_t i = line.p[0] == 'm' ? media++ : 0;
