@@ -21,7 +21,6 @@ static inline uint32_t block_capacity(uint32_t handle) { return block_size[block
 
 struct block_plan { /* how many of each class; in front of AREA_BLOCKS */
 	uint32_t count[BLOCK_CLASSES];
-	uint32_t pad;
 	uint64_t at[BLOCK_CLASSES]; /* bytes from the area's start */
 };
 

@@ -134,19 +134,24 @@ void media_want(const struct work *w, enum call_leg_side leg, uint32_t stream, c
 
 void media_give(struct work *w)
 {
-	struct sig *g = w->g;
 	for (int leg = 0; leg < 2; leg++)
 		for (uint32_t i = 0; i < CALL_STREAMS; i++) {
-			const struct media_leg *l = media_leg_of(w, (enum call_leg_side)leg, i);
-			if (!l)
-				continue;
-			uint32_t slot = pair_slot(g->c, w->s.leg[leg].media[i] - 1);
+			if (media_leg_of(w, (enum call_leg_side)leg, i) && w->n_media_given < 4 * CALL_STREAMS)
+				w->media_given[w->n_media_given++] = pair_slot(w->g->c, w->s.leg[leg].media[i] - 1);
 			w->s.leg[leg].media[i] = 0;
-			commit_u64(&l->freed_ms, w->now);
-			slot_free(&l->slot);
-			put(g, slot);
 		}
 	w->s.leg[0].streams = w->s.leg[1].streams = 0;
+}
+
+void media_free_given(struct work *w)
+{
+	for (uint32_t i = 0; i < w->n_media_given; i++) {
+		const struct media_leg *l = &w->g->legs[w->media_given[i]];
+		commit_u64(&l->freed_ms, w->now);
+		slot_free(&l->slot);
+		put(w->g, w->media_given[i]);
+	}
+	w->n_media_given = 0;
 }
 
 int media_seen(const struct work *w, enum call_leg_side leg, uint32_t stream, struct media_flow *ret_flow)

@@ -15,7 +15,8 @@ uint16_t media_port(const struct work *w, enum call_leg_side leg, uint32_t strea
 /* commits the leg's wish (copied) */
 void media_want(const struct work *w, enum call_leg_side leg, uint32_t stream, const struct media_want *want);
 const struct media_want *media_wanted(const struct work *w, enum call_leg_side leg, uint32_t stream);
-void media_give(struct work *w); /* all pairs of the call; its state no longer refers to them */
+void media_give(struct work *w); /* all pairs of the call: its state no longer refers to them */
+void media_free_given(struct work *w); /* part of work_commit(): nothing committed refers to them any more */
 /* what the relay has seen of a leg's stream; 0, -ENOENT, -EBUSY */
 int media_seen(const struct work *w, enum call_leg_side leg, uint32_t stream, struct media_flow *ret_flow);
 uint32_t media_pool_free(const struct sig *g);

@@ -1,5 +1,6 @@
 #include "signaling/work.h"
 #include "signaling/call.h"
+#include "signaling/media_pool.h"
 #include "signaling/trace.h"
 #include "signaling/session.h"
 #include "signaling/transport.h"
@@ -37,7 +38,7 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->call = &g->calls[slot];
 	w->now = now;
 	w->text_fresh = BLOCK_NONE;
-	w->n_retire = w->send = w->n_loose = 0;
+	w->n_retire = w->send = w->n_loose = w->n_media_given = 0;
 	w->full = w->no_codec = false;
 	w->reason = w->lines = (struct span){ 0 };
 	w->cause_heard = 0;
@@ -128,6 +129,7 @@ void work_commit(struct work *w)
 	call_journal_publish(w);
 	send_all(w, commit);
 	g->arena_held = false;
+	media_free_given(w);
 	for (uint32_t i = 0; i < w->n_retire; i++)
 		block_retire(&g->blocks, w->retire[i]);
 	stat_set(&g->head->working_on, 0);
@@ -145,6 +147,7 @@ void work_abandon(struct work *w)
 	struct sig *g = w->g;
 	assert(w->call->slot.state == SLOT_FILLING);
 	g->arena_held = false;
+	media_free_given(w);
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		index_del(&g->txns, w->slot * CALL_TXNS + i);
 		if (w->s.txn[i].message)

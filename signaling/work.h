@@ -21,6 +21,7 @@ struct work {
 	uint64_t now;
 	uint32_t text_fresh;             /* text block made in this event; BLOCK_NONE: the committed one */
 	uint32_t retire[WORK_RETIRE], n_retire; /* given back when the commit is done */
+	uint32_t media_given[4 * CALL_STREAMS], n_media_given; /* port pairs (slots of AREA_MEDIA_LEGS), likewise */
 	uint32_t send;                   /* bit i: transaction i's message goes out */
 	struct datagram_out loose[WORK_LOOSE]; /* messages of no transaction; bytes in the arena or AREA_DONE */
 	uint32_t n_loose;
