@@ -64,7 +64,7 @@ def case_five_at_most(t):
     one.quiet(0.2)
 
 
-@shows("routing_gateways.follow_redirect")
+@shows("routing_gateways.follow_redirect", default_differs=False, reason="it shows the default")
 def case_not_followed(t):
     """The default: a 3xx is a failure, and no contact is called."""
     s = t.switch(t.config(gateways=2))
