@@ -88,7 +88,7 @@ def case_gateway_wants_more(t):
 
 @limit(60)
 @release_only
-@shows("SS_SIP_SESSION_TTL", "SS_SIP_SESSION_UPDATE_SEGMENT")
+@shows("SS_SIP_SESSION_UPDATE_SEGMENT")
 def case_refresh(t):
     """90 s in 10 segments: a refresh of each leg every 9 s, by re-INVITE with the SDP sent last, by UPDATE where it is allowed."""
     s = t.switch(t.config(parameters=TENTH))
