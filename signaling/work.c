@@ -62,10 +62,14 @@ static uint64_t next_deadline(const struct call_state *s)
 	return at;
 }
 
+#define TIMER_GRAIN_MS 8u
+
 static void set_timer(struct work *w)
 {
 	struct call_timer *t = &w->g->timer[w->slot];
 	uint64_t at = next_deadline(&w->s);
+	/* onto a coarse grid, so that the deadlines of many calls share a wake-up: it costs more than what it is for */
+	at = (at + TIMER_GRAIN_MS - 1) / TIMER_GRAIN_MS * TIMER_GRAIN_MS;
 	t->g = w->g;
 	if (!at)
 		wheel_del(&w->g->env->loop.wheel, &t->t);
