@@ -110,7 +110,7 @@ static bool ports_read(struct compile *c, const struct node *n, const struct pla
 	struct span last = dash ? (struct span){ dash + 1, in.text.n - first.n - 1 } : first;
 	if (!value_integer(first, &low) || !value_integer(last, &high))
 		return value_wrong(&in, "is not a range of ports, allowed: ", PORTS_ALLOWED);
-	if (low < 1024 || high > 65535 || high < low + 3 || low % 2 != 0 || high % 2 != 1)
+	if (low < 1024 || high > 65535 || high - low < 3 || low % 2 != 0 || high % 2 != 1)
 		return value_wrong(&in, "cannot be used, allowed: ", PORTS_ALLOWED);
 	config->media.port_low = (uint32_t)low;
 	config->media.port_high = (uint32_t)high;

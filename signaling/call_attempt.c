@@ -1,7 +1,7 @@
 /* One candidate after the other: starting an attempt, dropping it, and what follows when it fails. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
-#include "signaling/digest.h"
+#include "signaling/credentials.h"
 #include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
@@ -92,7 +92,7 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	leg->sdp_hash = 0;
 	session_next_attempt(w);
 	reliable_next_attempt(w);
-	digest_next_attempt(w);
+	credentials_next_attempt(w);
 	redirect_next_attempt(w);
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
 	identity_numbers(w, gw);
@@ -114,7 +114,7 @@ static int send_invite(struct work *w, struct body *body)
 	t->listen = leg->listen;
 	t->to = leg->target;
 	headers_kept_body(w, body);
-	digest_count(w);
+	credentials_count(w);
 	compose_invite(w, &o, t, body);
 	txn_message(w, t, &o);
 	txn_start_client(w, t);

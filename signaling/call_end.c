@@ -1,7 +1,7 @@
 /* How calls end: the answer or the BYEs, the record, the capacity and the ports given back. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
-#include "signaling/digest.h"
+#include "signaling/credentials.h"
 #include "signaling/media_pool.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
@@ -15,7 +15,7 @@ struct call_txn *call_send(struct work *w, enum call_leg_side leg, enum txn_meth
 	struct call_leg *l = &w->s.leg[leg];
 	struct out o = compose_begin(w->g);
 	if (leg == LEG_CALLEE)
-		digest_count(w);
+		credentials_count(w);
 	t->attempt = w->s.attempt;
 	t->cseq = ++l->cseq_local;
 	t->listen = l->listen;

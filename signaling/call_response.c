@@ -1,7 +1,7 @@
 /* Responses to our requests: RFC 3261 sections 12.1.2, 13.2.2, 17.1. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
-#include "signaling/digest.h"
+#include "signaling/credentials.h"
 #include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
@@ -253,7 +253,7 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 	} else if (m->status >= 300) {
 		if (t->state == TXN_ACCEPTED)
 			return;
-		bool open = !abandoned && w->s.phase == CALL_SETUP, challenged = open && digest_challenged(w, t, ev);
+		bool open = !abandoned && w->s.phase == CALL_SETUP, challenged = open && credentials_challenged(w, t, ev);
 		uint8_t times = t->challenged;
 		acknowledge_failure(w, t, ev);
 		txn_free(w, t);
@@ -383,10 +383,10 @@ static void in_dialog(struct work *w, struct call_txn *t, const struct event *ev
 			w->send |= 1u << txn_number(w, t);
 		return;
 	}
-	if (digest_challenged(w, t, ev)) {
+	if (credentials_challenged(w, t, ev)) {
 		if (invite)
 			acknowledge_failure(w, t, ev);
-		digest_repeat(w, t);
+		credentials_repeat(w, t);
 		return;
 	}
 	if (t->flags & TXN_REFRESH) {
@@ -452,8 +452,8 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 		return;
 	}
 	if (t->method == METHOD_BYE || t->method == METHOD_CANCEL) {
-		if (t->method == METHOD_BYE && digest_challenged(&w, t, ev)) {
-			digest_repeat(&w, t);
+		if (t->method == METHOD_BYE && credentials_challenged(&w, t, ev)) {
+			credentials_repeat(&w, t);
 		} else if (ev->m->status >= 200) {
 			txn_free(&w, t);
 		} else {

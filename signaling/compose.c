@@ -1,5 +1,5 @@
 #include "signaling/compose.h"
-#include "signaling/digest.h"
+#include "signaling/credentials.h"
 #include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/peer.h"
@@ -161,7 +161,7 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_cseq(o, t->cseq, SPAN("INVITE"));
 	out_contact(w, o, t->listen, &t->to);
 	identity_lines(w, o);
-	digest_out(w, o, t);
+	credentials_out(w, o, t);
 	headers_invite(w, o);
 	reliable_out_request(w, o);
 	session_out_request(w, o, t);
@@ -236,7 +236,7 @@ void compose_in_dialog(const struct work *w, struct out *o, const struct call_tx
 		headers_allow(w, t->leg, o);
 		session_out_request(w, o, t);
 	}
-	digest_out(w, o, t);
+	credentials_out(w, o, t);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_span(o, extra);
 	out_body(o, b);

@@ -14,8 +14,8 @@
 #include "shm/media.h"
 #include "shm/messages.h"
 #include "shm/receive.h"
-#include "signaling/msg.h"
-#include "signaling/token.h"
+#include "sip/msg.h"
+#include "sip/token.h"
 #include "tables/route.h"
 
 #define T1_MS         500u

@@ -1,6 +1,6 @@
 #include "signaling/headers.h"
 #include "signaling/identity.h"
-#include "signaling/msg_parts.h"
+#include "sip/msg_parts.h"
 #include "signaling/transport.h"
 
 #define LINES_BYTES 16384u

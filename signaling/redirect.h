@@ -1,6 +1,6 @@
 /* 3xx of a gateway with `follow_redirect: on` (RFC 3261 section 8.1.3.4): the attempt goes on at its Contacts, in the order of their q,
  * five at most. One that names a host by name, wants another transport than UDP or is ourselves is passed over. Credentials do not
- * go there (digest.h). */
+ * go there (credentials.h). */
 #ifndef TANDEM_SIGNALING_REDIRECT_H
 #define TANDEM_SIGNALING_REDIRECT_H
 #include "signaling/compose.h"

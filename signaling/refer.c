@@ -1,6 +1,6 @@
 #include "signaling/refer.h"
 #include "signaling/headers.h"
-#include "signaling/msg_parts.h"
+#include "sip/msg_parts.h"
 #include <errno.h>
 
 bool refer_passes(const struct work *w)

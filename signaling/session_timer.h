@@ -4,7 +4,7 @@
  * A peer supports the extension when its request has `Supported: timer` or a Session-Expires. */
 #ifndef TANDEM_SIGNALING_SESSION_TIMER_H
 #define TANDEM_SIGNALING_SESSION_TIMER_H
-#include "signaling/msg.h"
+#include "sip/msg.h"
 
 #define SESSION_MIN_SE 90u /* RFC 4028 section 4: nobody has to accept less */
 

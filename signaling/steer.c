@@ -1,6 +1,6 @@
 #include "signaling/steer.h"
 #include "signaling/steer_consts.h"
-#include "signaling/token.h"
+#include "sip/token.h"
 #include "tandem-config.h"
 #include <errno.h>
 

@@ -13,10 +13,11 @@ base        knows nothing of the project
 config      -> base
 shm         -> base, config
 tables      -> base, config
-signaling   -> base, config, shm, tables
+sip         -> base, config, shm
+signaling   -> base, config, shm, tables, sip
 media-proxy -> base, config, shm
 routing     -> base, config, shm, tables
-registrar   -> base, config, shm
+registrar   -> base, config, shm, sip
 cdr         -> base, config, shm
 ctl         -> base, config, shm, tables
 supervisor  -> all of the above, but of a worker folder only its worker.h, and steer.h and sockets.h: it opens the sockets
@@ -28,7 +29,7 @@ GENERATED = {"tandem-config.h"}
 # third-party header -> the files that may include it
 ADAPTERS = [
     (re.compile(r"yaml\.h$"), re.compile(r"config/yaml\.c$")),
-    (re.compile(r"sofia-sip/"), re.compile(r"signaling/sofia\.c$")),
+    (re.compile(r"sofia-sip/"), re.compile(r"sip/sofia\.c$")),
     (re.compile(r"openssl/"), re.compile(r"base/md\.c$")),
     (re.compile(r"jansson\.h$"), re.compile(r"ctl/json\.c$")),
     (re.compile(r"bpf/|.*\.skel\.h$"), re.compile(r"[^/]+/([^/]*bpf[^/]*\.[ch])$")),
@@ -85,7 +86,7 @@ def check_the_check(rules):
     allowed = [("shm/x.c", '"', "base/span.h"), ("supervisor/x.c", '"', "signaling/worker.h"),
                ("supervisor/x.c", '"', "shm/roster.h"), ("config/yaml.c", "<", "yaml.h"), ("cdr/x.c", '"', "cdr/file.h"),
                ("signaling/steer.bpf.c", "<", "bpf/bpf_helpers.h"), ("supervisor/steer_bpf.c", '"', "steer.skel.h"),
-               ("signaling/sofia.c", "<", "sofia-sip/sip.h"), ("ctl/json.c", "<", "jansson.h"),
+               ("sip/sofia.c", "<", "sofia-sip/sip.h"), ("ctl/json.c", "<", "jansson.h"),
                ("supervisor/x.c", '"', "tandem-config.h"), ("base/x.c", "<", "sys/socket.h")]
     wrong = [f"self-check: {case} is not refused" for case in refused if not refusal(rules, *case)]
     wrong += [f"self-check: {case} is refused: {refusal(rules, *case)}" for case in allowed if refusal(rules, *case)]

@@ -1,9 +1,9 @@
 /* The message reader, the ids and the steering rule against any datagram. Beyond "no crash": what was read can be read
  * again from a response made of it, and whose it is does not depend on how it was written. */
 #include "base/out.h"
-#include "signaling/msg.h"
+#include "sip/msg.h"
 #include "signaling/steer.h"
-#include "signaling/token.h"
+#include "sip/token.h"
 #include <errno.h>
 #include <stdlib.h>
 

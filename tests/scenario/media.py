@@ -3,7 +3,7 @@ import socket
 import time
 
 import tone
-from lib import check, equal, limit, release_only, sdp, shows
+from lib import check, equal, limit, release_only, sdp, shows, wait_for
 
 
 def talking(t, s, caller, gw, **more):
@@ -176,12 +176,12 @@ def case_rtcp(t):
 def case_media_check(t):
     """Which silence ends a call: towards the gateway (to-peer), from it (from-peer), both ways (both), or none; per gateway, and
     for the last one by media.check."""
-    ends = {"to-peer": ("caller",), "from-peer": ("callee",), "both": (), "none": ()}
+    ends = {"to-peer": ("caller", "both"), "from-peer": ("callee", "both"), "both": ("both",), "none": ()}
     checks = list(ends)
     s = t.switch(t.config(gateways=4, routing=[{"prefixes": [f"1{i}"]} | ({"media_check": c} if c != "none" else {}) for i, c in enumerate(checks)],
                           media=True) | {"media": {"address": t.ip(1), "ports": "30000-30199", "proxy": True, "timeout": 2, "check": "none"}})
     caller, gws = t.caller(), [t.gateway(i) for i in range(4)]
-    for silent in ("caller", "callee"):
+    for silent in ("caller", "callee", "both"):
         calls = []
         for i, gw in enumerate(gws):
             caller.rtp = 41000 + 2 * i
@@ -189,7 +189,9 @@ def case_media_check(t):
             calls.append((checks[i], a, b, left, right))
         tone.both(*[x for c in calls for x in c[3:]], seconds=0.5)
         for c in calls:
-            c[3 if silent == "caller" else 4].to = None
+            for side, stream in (("caller", c[3]), ("callee", c[4])):
+                if silent in (side, "both"):
+                    stream.to = None
         tone.both(*[x for c in calls for x in c[3:]], seconds=3)
         for check_, a, b, left, right in calls:
             left.close()
@@ -197,15 +199,17 @@ def case_media_check(t):
             if silent in ends[check_]:
                 a.byed()
                 b.byed()
-        equal(len(s.calls()), 3, f"calls left when the {silent} is silent")
+        left_over = sum(silent not in x for x in ends.values())
+        wait_for(lambda: len(s.calls()) == left_over, 2, f"{left_over} calls left when silent: {silent}")
         for check_, a, b, left, right in calls:
             if silent not in ends[check_]:
                 a.send("BYE")
                 b.byed()
                 a.expect(200)
         s.idle()
-    rows = s.cdrs(8)
-    equal(sorted(c["egress"] for c in rows if c["reason"] == "media timeout"), ["gw-a", "gw-b"], "calls ended by silence")
+    rows = s.cdrs(12)
+    equal(sorted(c["egress"] for c in rows if c["reason"] == "media timeout"), ["gw-a", "gw-a", "gw-b", "gw-b", "gw-c"],
+          "calls ended by silence")
 
 
 @release_only

@@ -1,6 +1,6 @@
 /* Steering: the rule in user space, and the kernel's program against it over real sockets on loopback. */
 #include "signaling/steer.h"
-#include "signaling/token.h"
+#include "sip/token.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-#include "signaling/msg_parts.h"
-#include "signaling/sofia.h"
+#include "sip/msg_parts.h"
+#include "sip/sofia.h"
 #include <errno.h>
 
 /* ---- names ---- */

@@ -9,8 +9,8 @@
  *	const char *error;
  *	int r = msg_parse(p, datagram, n, &m, &error);
  *	if (r == -EBADMSG && m.request && m.answerable) ... answer 400 with `error` as reason phrase ... */
-#ifndef TANDEM_SIGNALING_MSG_H
-#define TANDEM_SIGNALING_MSG_H
+#ifndef TANDEM_SIP_MSG_H
+#define TANDEM_SIP_MSG_H
 #include "base/addr.h"
 #include "base/span.h"
 #include "shm/call.h"

@@ -8,8 +8,8 @@
  *	                                         the kernel's steering needs that (steer.bpf.c)
  *	branch   "z9hG4bKtd" token hex-number    the number tells transactions apart and is covered by the hash
  *	tag      "td" token                      26 characters */
-#ifndef TANDEM_SIGNALING_TOKEN_H
-#define TANDEM_SIGNALING_TOKEN_H
+#ifndef TANDEM_SIP_TOKEN_H
+#define TANDEM_SIP_TOKEN_H
 #include "base/hash.h"
 #include "base/span.h"
 #include <stdint.h>

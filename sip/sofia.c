@@ -1,4 +1,4 @@
-#include "signaling/sofia.h"
+#include "sip/sofia.h"
 #include <errno.h>
 #include <sofia-sip/msg_header.h>
 #include <sofia-sip/sip_header.h>

@@ -1,7 +1,7 @@
 /* Private to the message reader: pieces of header values (RFC 3261 section 25.1). All are linear in their input. */
-#ifndef TANDEM_SIGNALING_MSG_PARTS_H
-#define TANDEM_SIGNALING_MSG_PARTS_H
-#include "signaling/msg.h"
+#ifndef TANDEM_SIP_MSG_PARTS_H
+#define TANDEM_SIP_MSG_PARTS_H
+#include "sip/msg.h"
 
 /* grouped by who reads them, see put_header() in msg.c */
 enum part_header {

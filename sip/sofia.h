@@ -1,8 +1,8 @@
 /* Private to the message reader: the two grammars that Sofia-SIP reads for us, URI and Via. sofia.c is the only file
  * that includes its headers. Nothing is allocated beyond the stack; the cost is bounded by MSG_VALUE_BYTES. */
-#ifndef TANDEM_SIGNALING_SOFIA_H
-#define TANDEM_SIGNALING_SOFIA_H
-#include "signaling/msg.h"
+#ifndef TANDEM_SIP_SOFIA_H
+#define TANDEM_SIP_SOFIA_H
+#include "sip/msg.h"
 
 /* `text`: without angle brackets or white space around. Spans of *ret_uri point into `text`. 0 or -EBADMSG */
 int sofia_uri(struct span text, struct msg_uri *ret_uri);

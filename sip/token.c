@@ -1,4 +1,4 @@
-#include "signaling/token.h"
+#include "sip/token.h"
 #include <errno.h>
 
 #define PLAIN_BYTES 9u

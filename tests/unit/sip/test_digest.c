@@ -1,5 +1,5 @@
 /* Digest credentials against the examples of RFC 2617 section 3.5 and RFC 7616 section 3.9.1, and what challenges are read. */
-#include "signaling/digest.h"
+#include "sip/digest.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-#include "signaling/msg.h"
+#include "sip/msg.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-#include "signaling/msg.h"
-#include "signaling/msg_parts.h"
-#include "signaling/sofia.h"
+#include "sip/msg.h"
+#include "sip/msg_parts.h"
+#include "sip/sofia.h"
 #include <errno.h>
 #include <stdlib.h>
 

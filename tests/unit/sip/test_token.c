@@ -1,4 +1,4 @@
-#include "signaling/token.h"
+#include "sip/token.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 
