@@ -48,6 +48,8 @@ uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
 		return 256 * KIB;
 	if (from == ROLE_SIGNALING && to == ROLE_MEDIA)
 		return 16 * KIB;
+	if ((from == ROLE_SIGNALING && to == ROLE_REGISTRAR) || (from == ROLE_REGISTRAR && to == ROLE_SIGNALING))
+		return 256 * KIB;
 	return from == ROLE_SIGNALING && to == ROLE_SIGNALING ? 1024 * KIB : 0;
 }
 

@@ -4,6 +4,7 @@
 #include "cdr/worker.h"
 #include "ctl/worker.h"
 #include "media-proxy/worker.h"
+#include "registrar/worker.h"
 #include "routing/worker.h"
 #include "shm/seat.h"
 #include "signaling/worker.h"
@@ -22,6 +23,7 @@
 static int (*const mains[ROLE_COUNT])(struct env *e) = { [ROLE_CONTROL] = control_main,
 	[ROLE_CDR] = cdr_main,
 	[ROLE_ROUTING] = routing_main,
+	[ROLE_REGISTRAR] = registrar_main,
 	[ROLE_SIGNALING] = signaling_main,
 	[ROLE_MEDIA] = media_main };
 

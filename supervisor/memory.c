@@ -13,6 +13,7 @@ bool memory_seat_used(const struct config *c, uint32_t seat)
 	case ROLE_CONTROL:
 	case ROLE_CDR:
 	case ROLE_ROUTING:
+	case ROLE_REGISTRAR:
 		return true;
 	case ROLE_SIGNALING:
 		return seat_index(seat) < c->system.signaling;

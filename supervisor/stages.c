@@ -13,7 +13,9 @@ static bool belongs(enum stage stage, enum role role)
 {
 	switch (stage) {
 	case STAGE_BASE:
-		return role == ROLE_CDR || role == ROLE_ROUTING || role == ROLE_MEDIA;
+		return role == ROLE_CDR || role == ROLE_ROUTING || role == ROLE_REGISTRAR || role == ROLE_MEDIA;
+	case STAGE_STOP_REGISTRAR:
+		return role == ROLE_REGISTRAR;
 	case STAGE_SIGNALING:
 	case STAGE_STOP_CALLS:
 		return role == ROLE_SIGNALING;
@@ -87,19 +89,19 @@ static void end_stage(struct supervisor *s)
 void stages_tell(struct supervisor *s, struct child *c)
 {
 	enum role role = seat_role(c->seat);
-	if (s->stage >= STAGE_STOP_CALLS && belongs(s->stage, role))
+	if (s->stage >= STAGE_STOP_REGISTRAR && belongs(s->stage, role))
 		child_tell(c, NOTICE_STOP, s->now);
 	else if (role == ROLE_SIGNALING && s->roster->state == SYSTEM_DRAINING)
 		child_tell(c, NOTICE_DRAIN, 0);
 }
 
-/* Calls and records need a successor even now; whatever else dies while it is being ended has just ended. */
+/* Calls, registrations and records need a successor even now; whatever else dies while it is being ended has just ended. */
 bool stages_ended(const struct supervisor *s, const struct child *c, bool well)
 {
 	enum role role = seat_role(c->seat);
-	if (s->stage < STAGE_STOP_CALLS || !belongs(s->stage, role))
+	if (s->stage < STAGE_STOP_REGISTRAR || !belongs(s->stage, role))
 		return false;
-	return well || (role != ROLE_SIGNALING && role != ROLE_CDR);
+	return well || (role != ROLE_SIGNALING && role != ROLE_REGISTRAR && role != ROLE_CDR);
 }
 
 static void too_late(struct wheel_timer *t, uint64_t now);
@@ -149,7 +151,7 @@ static void stop_stage(struct supervisor *s, enum stage stage)
 			continue;
 		wheel_del(&s->loop.wheel, &c->delay);
 		/* one that waits for its next start: calls and records still need its successor, the others are just left out */
-		if (stage != STAGE_STOP_CDR && stage != STAGE_STOP_CALLS)
+		if (stage != STAGE_STOP_CDR && stage != STAGE_STOP_CALLS && stage != STAGE_STOP_REGISTRAR)
 			c->done = true;
 		else if (!c->done && c->started_ms && !s->failed)
 			watch_start(s, c);
@@ -158,6 +160,7 @@ static void stop_stage(struct supervisor *s, enum stage stage)
 	}
 	end_stage(s);
 	arm(s, stage == STAGE_STOP_CALLS && !s->now ? config_now(s)->system.drain_timeout
+		: stage == STAGE_STOP_REGISTRAR	    ? config_now(s)->registration.unregister_timeout + KILL_AFTER_MS
 		: stage == STAGE_STOP_CDR	    ? KILL_CDR_AFTER_MS
 						    : KILL_AFTER_MS);
 }
@@ -172,10 +175,10 @@ static bool stage_gone(struct supervisor *s)
 
 void stages_stop(struct supervisor *s, bool now)
 {
-	if (s->stage >= STAGE_STOP_CALLS && (s->now || !now))
+	if (s->stage >= STAGE_STOP_REGISTRAR && (s->now || !now))
 		return;
 	s->now = now;
-	if (s->stage > STAGE_STOP_CALLS) /* calls are over already */
+	if (s->stage > STAGE_STOP_CALLS || s->stage == STAGE_STOP_REGISTRAR) /* calls are over already, or hear of it when their turn comes */
 		return;
 	if (s->stage == STAGE_STOP_CALLS) {
 		log_info("stopping at once: the remaining calls are ended");
@@ -188,7 +191,7 @@ void stages_stop(struct supervisor *s, bool now)
 	supervisor_state(s, SYSTEM_DRAINING);
 	service_stopping();
 	service_status("stopping");
-	stop_stage(s, STAGE_STOP_CALLS);
+	stop_stage(s, STAGE_STOP_REGISTRAR); /* first: the answers come by way of the signalling workers */
 	stages_advance(s);
 }
 
@@ -200,7 +203,7 @@ void stages_advance(struct supervisor *s)
 		else
 			start_stage(s, s->stage + 1);
 	}
-	while (s->stage >= STAGE_STOP_CALLS && s->stage < STAGE_OVER && stage_gone(s)) {
+	while (s->stage >= STAGE_STOP_REGISTRAR && s->stage < STAGE_OVER && stage_gone(s)) {
 		if (s->stage + 1 < STAGE_OVER) {
 			stop_stage(s, s->stage + 1);
 			continue;

@@ -145,7 +145,7 @@ static void signalled(struct loop_source *source, uint32_t events)
 		if (i.ssi_signo == SIGHUP)
 			publish_reload(s, 0);
 		else
-			stages_stop(s, s->stage >= STAGE_STOP_CALLS); /* the second one: at once */
+			stages_stop(s, s->stage >= STAGE_STOP_REGISTRAR); /* the second one: at once */
 	}
 }
 

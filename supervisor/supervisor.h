@@ -4,6 +4,7 @@
  *	STAGE_SIGNALING  on when all are in service
  *	STAGE_CONTROL    on when it is in service
  *	STAGE_RUNNING    until an order to stop
+ *	STAGE_STOP_REGISTRAR registrations are taken back; no new calls from here on
  *	STAGE_STOP_CALLS signaling ends when its calls are over; after drain_timeout it is told to end them
  *	STAGE_STOP_MEDIA, STAGE_STOP_CONTROL, STAGE_STOP_CDR
  *	STAGE_OVER
@@ -17,7 +18,7 @@
 #include <stddef.h>
 
 enum stage {
-	STAGE_BASE, STAGE_SIGNALING, STAGE_CONTROL, STAGE_RUNNING, STAGE_STOP_CALLS, STAGE_STOP_MEDIA, STAGE_STOP_CONTROL,
+	STAGE_BASE, STAGE_SIGNALING, STAGE_CONTROL, STAGE_RUNNING, STAGE_STOP_REGISTRAR, STAGE_STOP_CALLS, STAGE_STOP_MEDIA, STAGE_STOP_CONTROL,
 	STAGE_STOP_CDR, STAGE_OVER
 };
 

@@ -127,7 +127,7 @@ Test(region, made_once_mapped_by_others)
 	const struct block_plan *b = region_area(&reader, AREA_BLOCKS);
 	cr_assert_eq(b->count[BLOCK_CLASSES - 1], 32);
 	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
-		bool to = seat == seat_of(ROLE_CONTROL, 0) || seat == seat_of(ROLE_SIGNALING, 1) ||
+		bool to = seat == seat_of(ROLE_CONTROL, 0) || seat == seat_of(ROLE_REGISTRAR, 0) || seat == seat_of(ROLE_SIGNALING, 1) ||
 			  (seat >= seat_of(ROLE_MEDIA, 0) && seat < seat_of(ROLE_MEDIA, 2));
 		cr_assert_eq(!!reader.head->ring_at[seat], to, "seat %u", seat);
 	}
