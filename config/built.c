@@ -42,7 +42,6 @@ static const struct row {
 	{ "parameters.SS_SIP_NAT_KEEP_ALIVE_*", NULL, NAMED },
 
 	{ "number_lists", NULL, RESTRICTS },
-	{ "accounts", NULL, AUTHENTICATES },
 	{ "registrations", NULL, NAMED },
 	{ "registration.*", NULL, NAMED },
 	{ "rate_tables", NULL, BILLS },

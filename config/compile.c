@@ -84,6 +84,9 @@ static void resolve(struct compile *c)
 	c->config.param[P_SS_SIP_SEND_RETRY] = c->config.resend.limit;
 	default_media_address(c);
 	sort_by_parameters(c);
+	accounts_table(c);
+	schema_defaults(c, &schema_mapping_gateway, &c->config.plain_mapping);
+	schema_defaults(c, &schema_routing_gateway, &c->config.plain_routing);
 	c->config.params_origin = image_list(&c->image, c->origins, P_COUNT, sizeof(*c->origins));
 }
 

@@ -244,6 +244,10 @@ struct config {
 	struct cfg_list mapping_gateways, routing_gateways, groups, accounts, registrations, dial_plans, number_lists,
 		rate_tables, lrn_sources; /* of the structs above */
 	uint32_t dial_turns; /* dial plan rules with `poll` */
+	struct cfg_list account_table; /* uint32_t: index into accounts or CONFIG_NONE, see config_account() */
+	/* what a gateway has that says nothing of itself: accounts and registrations call, and accounts are called, by these */
+	struct cfg_mapping_gateway plain_mapping;
+	struct cfg_routing_gateway plain_routing;
 	struct {
 		struct cfg_list sort; /* uint32_t: enum cfg_sort */
 		uint32_t window, bucket, min_attempts;
@@ -290,6 +294,12 @@ static inline const struct cfg_routing_gateway *cfg_routing(const struct config 
 {
 	return CFG_LIST(c, &c->routing_gateways, struct cfg_routing_gateway) + i;
 }
+static inline const struct cfg_account *cfg_account(const struct config *c, uint32_t i)
+{
+	return CFG_LIST(c, &c->accounts, struct cfg_account) + i;
+}
+/* index of the account with that id; CONFIG_NONE: there is none */
+uint32_t config_account(const struct config *c, struct span id);
 /* 0 when magic and size fit an image of `size` bytes, else -EINVAL */
 int config_verify(const struct config *c, size_t size);
 

@@ -190,6 +190,9 @@ void resend_limit(struct compile *c, struct cfg_resend *r); /* SS_SIP_SEND_RETRY
 /* schema_numbers.c */
 bool dial_plans_read(struct compile *c, const struct node *n, const struct place *place, void *out);
 
+/* accounts.c: fills config.account_table */
+void accounts_table(struct compile *c);
+
 /* refs.c */
 void refs_collect(struct compile *c, const struct node *root);
 void refs_free(struct compile *c);

@@ -21,7 +21,6 @@ static const struct {
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {verify: off}}\n", "encrypts", "sip.tls.verify" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], digest: [sha-256]}\n", "authenticates", "sip.digest" },
 	{ "number_lists: {p: {type: black, on: callee}}\n", "restricts", "number_lists" },
-	{ "accounts: [{id: a, password: b}]\n", "authenticates", "accounts" },
 	{ "registrations: [{id: a, proxy: b, username: u, password: p}]\n", NULL, "registrations" },
 	{ "lrn_sources: {a: {type: sip, path: b}}\n", NULL, "lrn_sources" },
 	{ CUSTOMER("authentication: digest"), "authenticates", "mapping_gateways[[]cust].authentication: digest" },
