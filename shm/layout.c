@@ -4,10 +4,15 @@
 #include "shm/capacity.h"
 #include "shm/counters.h"
 #include "shm/journal.h"
+#include "shm/location.h"
 #include "shm/media.h"
+#include "shm/names.h"
+#include "shm/sources.h"
 #include "shm/receive.h"
+#include "shm/registration.h"
 #include "shm/ring.h"
 #include "shm/roster.h"
+#include "shm/upkeep.h"
 #include <errno.h>
 
 #define CAPACITY_SPARE 256u /* gateways a reload may add before cells run out */
@@ -20,10 +25,14 @@ uint64_t layout_hash(void)
 {
 	static const uint64_t sizes[] = { REGION_LAYOUT, sizeof(struct region_head), sizeof(struct slot),
 		sizeof(struct call), sizeof(struct call_state), sizeof(struct call_txn), sizeof(struct call_leg),
+		sizeof(struct name), sizeof(struct name_state), sizeof(struct sources),
 		sizeof(struct done), sizeof(struct block_plan), sizeof(struct media_leg), sizeof(struct media_want),
 		sizeof(struct media_flow), sizeof(struct capacity_cell), sizeof(struct journal),
 		sizeof(struct journal_entry), sizeof(struct journal_ack), sizeof(struct receive_batch),
-		sizeof(struct ring), sizeof(struct ring_message), sizeof(struct roster), sizeof(struct addr),
+		sizeof(struct ring), sizeof(struct ring_message), sizeof(struct roster), sizeof(struct suspect), sizeof(struct addr),
+		sizeof(struct registration), sizeof(struct registration_state),
+		sizeof(struct location_binding), sizeof(struct location_record), sizeof(struct location_head),
+		sizeof(struct location_front), sizeof(struct upkeep),
 		AREA_COUNT, SEATS_MAX, COUNTER_COUNT, TEXT_COUNT, BLOCK_CLASSES, RECEIVE_BATCH, END_REASON_COUNT };
 	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a over the values */
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -34,7 +43,7 @@ uint64_t layout_hash(void)
 
 uint64_t layout_front(enum area a)
 {
-	return a == AREA_JOURNAL ? sizeof(struct journal) : 0;
+	return a == AREA_JOURNAL ? sizeof(struct journal) : a == AREA_BINDINGS ? sizeof(struct location_front) : 0;
 }
 
 uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
@@ -113,6 +122,10 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
 	add(h, AREA_RECEIVE, 1, sizeof(struct receive_batch));
+	add(h, AREA_BINDINGS, location_share(c), sizeof(struct location_record));
+	add(h, AREA_BINDING_HEADS, location_heads(location_share(c)), sizeof(struct location_head));
+	add(h, AREA_BINDING_TEXTS, location_units(location_share(c)), LOCATION_UNIT);
+	add(h, AREA_SOURCES, 1, sizeof(struct sources));
 }
 
 static void add_rings(const struct config *c, struct region_head *h)
@@ -145,10 +158,16 @@ int region_plan(const struct config *c, enum role role, uint32_t index, struct r
 		.layout_hash = layout_hash() };
 	if (role == ROLE_SUPERVISOR)
 		add(&h, AREA_ROSTER, 1, sizeof(struct roster));
+	if (role == ROLE_ROUTING)
+		add(&h, AREA_NAMES, names_room(c), sizeof(struct name));
 	if (role == ROLE_CDR)
 		add(&h, AREA_ACKS, c->system.signaling, sizeof(struct journal_ack));
+	if (role == ROLE_REGISTRAR)
+		add(&h, AREA_REGISTRATIONS, c->system.registrations, sizeof(struct registration));
 	if (role == ROLE_SIGNALING)
 		add_signaling(c, &h);
+	if (role == ROLE_REGISTRAR)
+		add(&h, AREA_UPKEEP, 1, sizeof(struct upkeep));
 	if (role == ROLE_MEDIA)
 		add(&h, AREA_FLOWS, media_pairs(c), sizeof(struct media_flow));
 	add_rings(c, &h);

@@ -2,6 +2,7 @@
 #ifndef TANDEM_SHM_MESSAGES_H
 #define TANDEM_SHM_MESSAGES_H
 #include "base/addr.h"
+#include "shm/location.h"
 #include <stdint.h>
 
 enum message_type {
@@ -11,7 +12,10 @@ enum message_type {
 	MESSAGE_TRACE_ON,     /* control -> signaling: struct message_trace_filter; repeated to a successor */
 	MESSAGE_TRACE_OFF,    /* control -> signaling: struct message_trace_filter, of which the number counts */
 	MESSAGE_TRACE,        /* signaling -> control: struct message_trace + a datagram or a line */
-	MESSAGE_TONE          /* signaling -> media: struct message_tone: look whether this pair's want asks for a tone */
+	MESSAGE_TONE,         /* signaling -> media: struct message_tone: look whether this pair's want asks for a tone */
+	MESSAGE_REGISTER,     /* control -> registrar: the id of an entry: registers now */
+	MESSAGE_UNREGISTER, /* control -> registrar: the id of an entry: takes it back until the next MESSAGE_REGISTER */
+	MESSAGE_BINDING       /* any -> signaling: struct message_binding + texts: contact of an account of yours; taken unless it is known as new or newer */
 };
 struct message_datagram {
 	struct addr source;
@@ -20,6 +24,10 @@ struct message_datagram {
 };
 struct message_tone {
 	uint32_t pair, pad;
+};
+struct message_binding {
+	struct location_binding b; /* shm/location.h; texts behind: the account id, then those that b.n[] counts */
+	uint32_t account_n, pad;
 };
 struct message_call {
 	uint32_t slot, generation;
@@ -43,12 +51,13 @@ struct message_trace {
 	struct addr from, to;  /* not with a decision */
 	uint8_t call[16];      /* zero: no call's */
 };
-enum event_type { EVENT_CALL_START = 1, EVENT_CALL_ANSWER, EVENT_CALL_END, EVENT_ALARM };
+enum event_type { EVENT_CALL_START = 1, EVENT_CALL_ANSWER, EVENT_CALL_END, EVENT_ALARM,
+	EVENT_REGISTERED, EVENT_REGISTRATION_FAILED, EVENT_UNREGISTERED };
 struct message_event {
 	uint32_t type;             /* enum event_type */
 	uint32_t slot, generation; /* of the call */
 	uint16_t code, reason;
 	uint8_t call_id[16];
-	/* alarm: text follows */
+	/* alarm: text follows; registrations: their id and, after a zero, the reason */
 };
 #endif

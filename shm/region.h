@@ -40,7 +40,22 @@ enum area {
 	AREA_ACKS,       /* struct journal_ack         cdr, one per signalling worker */
 	AREA_ROSTER,     /* struct roster              supervisor */
 	AREA_RINGS,      /* bytes: rings to other seats */
+	AREA_REGISTRATIONS, /* struct registration     registrar */
+	AREA_NAMES,      /* struct name                routing, see names.h */
+	AREA_SOURCES,    /* struct sources             signaling, see sources.h */
+	AREA_BINDINGS,      /* struct location_front, then struct location_record  signaling, see location.h */
+	AREA_BINDING_HEADS, /* struct location_head    signaling: hash of the accounts */
+	AREA_BINDING_TEXTS, /* bytes: rooms of the records above */
+	AREA_UPKEEP,        /* struct upkeep           registrar, see upkeep.h */
 	AREA_COUNT
+};
+
+#define SUSPECTS 16u
+struct suspect { /* what processes on this seat have died of, poison.h */
+	uint32_t kind;   /* enum suspect_kind */
+	uint32_t deaths; /* by their own fault while at work on it */
+	uint64_t id;     /* of a call: generation and slot; of a datagram or a ring's message: hash of its bytes */
+	uint64_t last;   /* incarnation that found the last one: the oldest gives way */
 };
 
 #define REGION_COUNTERS 64
@@ -59,9 +74,10 @@ struct region_head {
 	uint64_t heartbeat_ms;         /* W: owner; clock_ms() each turn of its loop */
 	uint64_t incarnation;          /* W: owner; counts its starts */
 	uint64_t ready;                /* W: owner; incarnation that is in service */
-	uint64_t working_on;           /* W: owner; slot (or hash of the datagram) being worked on, 0: none */
+	uint64_t working_on;           /* W: owner; what it is at work on, as poison.h says; 0: nothing in particular */
 	uint64_t config_generation, route_generation; /* W: owner; images in use */
 	uint64_t counter[REGION_COUNTERS];            /* W: owner; meanings in shm/counters.h */
+	struct suspect suspect[SUSPECTS];             /* W: owner; poison.h */
 };
 
 struct region {
