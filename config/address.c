@@ -1,10 +1,11 @@
-/* Addresses of a configuration: places to send to, networks, listeners. Names are not resolved here: whoever reads the
- * configuration at two moments must get the same. */
+/* Addresses of a configuration: places to send to, networks, listeners. Names are not resolved here but by the routing
+ * worker while it runs: whoever reads the configuration at two moments must get the same. */
 #include "config/schema.h"
 #include <stdio.h>
 
 #define SIP_PORT     5060
 #define SIP_TLS_PORT 5061
+#define DNS_PORT     53
 
 /* a port that was written must be one: addr_parse takes a missing one for 0 */
 static bool parse(struct span text, struct addr *ret_addr)
@@ -25,11 +26,65 @@ bool read_target(const struct input *in, const struct type *t, void *out)
 	(void)t;
 	if (!parse(in->text, &a))
 		return value_wrong(
-			in, "is not an address, allowed: IP, IP:PORT, [IPv6]:PORT; names are not resolved", "");
+			in, "is not an address, allowed: IP, IP:PORT, [IPv6]:PORT, NAME, NAME:PORT", "");
 	if (addr_is_any(&a) || multicast(&a))
 		return value_wrong(in, "is not an address that something can be sent to", "");
 	if (!a.port)
 		a.port = SIP_PORT;
+	memcpy(out, &a, sizeof(a));
+	return true;
+}
+
+bool address_is_name(struct span text)
+{
+	size_t label = 0;
+	bool letter = false; /* in the last label: else it would be an address that is wrong */
+	if (text.n > 1 && text.p[text.n - 1] == '.')
+		text.n--;
+	if (!text.n || text.n > 253)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+		bool digit = c >= '0' && c <= '9', hyphen = c == '-' || c == '_';
+		if (c == '.') {
+			if (!label || text.p[i - 1] == '-')
+				return false;
+			label = 0;
+			letter = false;
+			continue;
+		}
+		if (!digit && !hyphen && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+			return false;
+		if (++label > 63 || (label == 1 && c == '-'))
+			return false;
+		letter |= !digit && !hyphen;
+	}
+	return label && letter && text.p[text.n - 1] != '-';
+}
+
+bool read_place(const struct input *in, const struct type *t, void *out)
+{
+	const char *colon = memchr(in->text.p, ':', in->text.n);
+	struct span host = { in->text.p, colon ? (size_t)(colon - in->text.p) : in->text.n };
+	struct addr a = { 0 };
+	int64_t port = 0;
+	if (!address_is_name(host))
+		return read_target(in, t, out);
+	if (colon && (!value_integer((struct span){ colon + 1, in->text.n - host.n - 1 }, &port) || port < 1 || port > 65535))
+		return value_wrong(in, "is not a place to send to, allowed: IP, IP:PORT, [IPv6]:PORT, NAME, NAME:PORT", "");
+	a.port = (uint16_t)port;
+	memcpy(out, &a, sizeof(a));
+	return true;
+}
+
+bool read_server(const struct input *in, const struct type *t, void *out)
+{
+	struct addr a;
+	(void)t;
+	if (!parse(in->text, &a) || addr_is_any(&a) || multicast(&a))
+		return value_wrong(in, "is not a name server, allowed: IP, IP:PORT, [IPv6]:PORT", "");
+	if (!a.port)
+		a.port = DNS_PORT;
 	memcpy(out, &a, sizeof(a));
 	return true;
 }

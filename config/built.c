@@ -73,7 +73,6 @@ static const struct row {
 	{ "cdr.format", "csv", OTHER },
 	{ "cdr.postgres", NULL, NAMED },
 	{ "http.listen", NULL, NAMED },
-	{ "protect.*", NULL, RESTRICTS },
 };
 #define ROWS (sizeof(rows) / sizeof(*rows))
 

@@ -139,6 +139,8 @@ struct cfg_routing_gateway { /* where calls go */
 	int64_t min_profit, max_rate; /* millionths per minute; INT64_MIN: not set */
 	uint32_t media, latch, media_check;
 	struct cfg_list periods;
+	struct cfg_list hosts;      /* struct cfg_text, one for each of `addresses`, or empty when none is a name. Of a name the
+	                               address has family 0 and the port that was given, 0: none (shm/names.h resolves it) */
 };
 
 struct cfg_group {
@@ -155,8 +157,8 @@ struct cfg_account {
 
 struct cfg_registration {
 	struct cfg_text id, proxy_host, domain, realm, host_name, username, auth_user, password;
-	struct addr proxy; /* family 0 when proxy_host is a name still to be resolved */
-	uint32_t proxy_transport, proxy_port, port;
+	struct addr proxy; /* family 0 when proxy_host is a name: shm/names.h, with proxy_port and proxy_transport */
+	uint32_t proxy_transport, proxy_port, port; /* proxy_port 0: a name without a port (SRV) */
 	uint32_t period;   /* seconds; 0: auto */
 	uint32_t privacy;
 	bool enabled;
@@ -268,6 +270,9 @@ struct config {
 		uint32_t rate, ban;
 		bool gateways;
 	} protect;
+	struct {
+		struct cfg_list servers; /* struct addr; empty: what the system uses */
+	} dns;
 	struct cfg_list not_built; /* struct cfg_text: "FILE:LINE:COL: key" accepted but without effect; said once at start */
 };
 

@@ -101,6 +101,9 @@ bool read_path(const struct input *in, const struct type *t, void *out); /* stor
 bool read_target(const struct input *in, const struct type *t, void *out); /* struct addr, a place to send to */
 bool read_network(const struct input *in, const struct type *t, void *out);
 bool read_ip(const struct input *in, const struct type *t, void *out);
+bool read_place(const struct input *in, const struct type *t, void *out); /* as read_target, or a name: family 0 and its port */
+bool read_server(const struct input *in, const struct type *t, void *out); /* struct addr of a name server */
+bool address_is_name(struct span text); /* a host name (RFC 1123), not an address */
 bool read_bind(const struct input *in, const struct type *t, void *out); /* struct addr with its port */
 bool read_listen(const struct input *in, const struct type *t, void *out);
 

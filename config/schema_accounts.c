@@ -88,10 +88,11 @@ static bool proxy_read(struct compile *c, const struct node *n, const struct pla
 		r->proxy_port = r->proxy.port;
 	} else {
 		const char *colon = memchr(in.text.p, ':', in.text.n);
-		int64_t port = r->proxy_port;
+		int64_t port = 0; /* none given: SRV decides */
 		struct span after = colon ? (struct span){ colon + 1, in.text.n - (size_t)(colon + 1 - in.text.p) }
 					  : (struct span){ 0 };
-		if (colon && (!value_integer(after, &port) || port < 1 || port > 65535))
+		if ((colon && (!value_integer(after, &port) || port < 1 || port > 65535)) ||
+			!address_is_name((struct span){ in.text.p, colon ? (size_t)(colon - in.text.p) : in.text.n }))
 			return value_wrong(
 				&whole, "is not a proxy, allowed: udp:HOST:PORT, tcp:HOST:PORT, tls:HOST:PORT", "");
 		in.text.n = colon ? (size_t)(colon - in.text.p) : in.text.n;

@@ -214,6 +214,14 @@ static const struct key protect_keys[] = {
 };
 static const struct schema schema_protect = { .keys = protect_keys, .size = sizeof(struct config) };
 
+static const struct type type_server = { .size = sizeof(struct addr), .read = read_server,
+	.allowed = "IP, IP:PORT, [IPv6]:PORT" };
+static const struct key dns_keys[] = {
+	{ "servers", KEY_LIST, FIELD(config, dns.servers), .type = &type_server },
+	{ 0 }
+};
+static const struct schema schema_dns = { .keys = dns_keys, .size = sizeof(struct config) };
+
 /* --- the root -------------------------------------------------------------------------------------------------- */
 
 /* parameters and media come before the gateways, which take their defaults from them */
@@ -237,6 +245,7 @@ static const struct key root_keys[] = {
 	{ "cdr", KEY_MAP, NOWHERE, .schema = &schema_cdr },
 	{ "http", KEY_MAP, NOWHERE, .schema = &schema_http },
 	{ "protect", KEY_MAP, NOWHERE, .schema = &schema_protect },
+	{ "dns", KEY_MAP, NOWHERE, .schema = &schema_dns },
 	{ 0 }
 };
 const struct schema schema_root = { .keys = root_keys, .size = sizeof(struct config) };

@@ -180,13 +180,16 @@ static const struct type type_credential = { .size = sizeof(struct cfg_text), .r
 	.character = character_quotable,
 		.allowed = "no control characters, no \" and \\", .text = true, .null = true, .secret = true };
 
+static const struct type type_place = { .size = sizeof(struct addr), .read = read_place,
+	.allowed = "IP, IP:PORT, [IPv6]:PORT, NAME, NAME:PORT" };
+
 static bool address_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
 	struct cfg_list *list = out;
 	struct input in;
 	struct addr a;
 	bool null;
-	if (schema_scalar(c, &type_target, n, place, &in, &null) && type_target.read(&in, &type_target, &a))
+	if (schema_scalar(c, &type_place, n, place, &in, &null) && type_place.read(&in, &type_place, &a))
 		*list = image_list(&c->image, &a, 1, sizeof(a));
 	return true;
 }
@@ -194,7 +197,7 @@ static bool address_read(struct compile *c, const struct node *n, const struct p
 static const struct key routing_keys[] = {
 	{ "id", KEY_VALUE, FIELD(G, id), .type = &type_id, .required = true },
 	{ "address", KEY_CUSTOM, FIELD(G, addresses), .custom = address_read },
-	{ "addresses", KEY_LIST, FIELD(G, addresses), .type = &type_target },
+	{ "addresses", KEY_LIST, FIELD(G, addresses), .type = &type_place },
 	{ "via_registration", KEY_VALUE, FIELD(G, via_registration), .type = &type_registration },
 	{ "transport", KEY_VALUE, FIELD(G, transport), .type = &type_transport, .fallback = "udp" },
 	{ "enabled", KEY_VALUE, FIELD(G, enabled), .type = &type_onoff, .fallback = "on" },
@@ -257,9 +260,43 @@ static void prepare_gateway(struct compile *c, void *out)
 	g->lrn.source = CONFIG_NONE;
 }
 
+struct naming {
+	struct cfg_text *hosts;
+	uint32_t n, cap;
+	bool any;
+};
+
+static void add_host(const struct input *in, void *context)
+{
+	struct naming *h = context;
+	const char *colon = memchr(in->text.p, ':', in->text.n);
+	struct span host = { in->text.p, colon ? (size_t)(colon - in->text.p) : in->text.n };
+	if (h->n == h->cap)
+		return; /* one of them was wrong */
+	if (address_is_name(host)) {
+		h->hosts[h->n] = image_text(&in->c->image, host);
+		h->any = true;
+	}
+	h->n++;
+}
+
+/* the addresses that are names, again: what is said of them, and of their number, has been said */
+static void keep_hosts(struct compile *c, const struct node *n, const struct place *place, struct cfg_routing_gateway *g)
+{
+	struct naming h = { .cap = g->addresses.n };
+	h.hosts = calloc(h.cap + 1u, sizeof(*h.hosts));
+	if (!h.hosts)
+		abort();
+	if (n && n->kind != NODE_MAP)
+		schema_each(c, n, place, add_host, &h);
+	if (h.any && h.n == h.cap)
+		g->hosts = image_list(&c->image, h.hosts, h.n, sizeof(*h.hosts));
+	free(h.hosts);
+}
+
 static void finish_gateway(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
-	const struct cfg_routing_gateway *g = out;
+	struct cfg_routing_gateway *g = out;
 	const struct node *one = node_get(n, "address"), *many = node_get(n, "addresses"),
 			  *via = node_get(n, "via_registration");
 	struct place address = { place, SPAN("address"), 0, false };
@@ -271,6 +308,8 @@ static void finish_gateway(struct compile *c, const struct node *n, const struct
 		errors_add(c->errors, n->at, &address, "is missing, as are addresses and via_registration");
 	else if (many && many->kind != NODE_MAP && !many->count && !many->text.n)
 		errors_add(c->errors, many->at, &address, "no address is given");
+	if (g->addresses.n && config_errors_count(c->errors) == 0)
+		keep_hosts(c, one ? one : many, &address, g);
 	if (g->reserved_lines && g->group == CONFIG_NONE) {
 		struct place reserved = { place, SPAN("reserved_lines"), 0, false };
 		errors_add(c->errors, node_get(n, "reserved_lines")->at, &reserved, "needs a group");

@@ -118,6 +118,7 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_CALLS, calls, sizeof(struct call));
 	add(h, AREA_BLOCKS, aligned(block_plan_for((uint32_t)calls, &plan), LAYOUT_UNIT) / LAYOUT_UNIT, LAYOUT_UNIT);
 	add(h, AREA_DONE, clamp(4 * calls, 8192, 131072), sizeof(struct done));
+	add(h, AREA_SOURCES, 1, sizeof(struct sources));
 	add(h, AREA_MEDIA_LEGS, legs_per_worker(c), sizeof(struct media_leg));
 	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
@@ -125,7 +126,6 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_BINDINGS, location_share(c), sizeof(struct location_record));
 	add(h, AREA_BINDING_HEADS, location_heads(location_share(c)), sizeof(struct location_head));
 	add(h, AREA_BINDING_TEXTS, location_units(location_share(c)), LOCATION_UNIT);
-	add(h, AREA_SOURCES, 1, sizeof(struct sources));
 }
 
 static void add_rings(const struct config *c, struct region_head *h)

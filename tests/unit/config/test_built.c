@@ -38,8 +38,6 @@ static const struct {
 	{ "routing: {sort: [rate]}\n", NULL, "routing.sort" },
 	{ "cdr: {format: csv}\n", "not available yet", "cdr.format: csv" },
 	{ "http: {listen: 127.0.0.1:9090}\n", NULL, "http.listen" },
-	{ "protect: {rate: 51}\n", "restricts", "protect.rate" },
-	{ "protect: {gateways: on}\n", "restricts", "protect.gateways" },
 };
 
 static struct compiled compile_row(size_t i)
@@ -73,8 +71,8 @@ Test(built, refused_or_named)
 
 Test(built, message)
 {
-	refuse(LISTEN "protect: {ban: 60}\n",
-		"sw.yaml:2:16: protect.ban: is not available yet and is refused because it restricts");
+	refuse(LISTEN GATEWAY("check_rate: on"),
+		"sw.yaml:2:66: routing_gateways[gw].check_rate: is not available yet and is refused because it restricts");
 	refuse(LISTEN GATEWAY("transport: tls"),
 		"sw.yaml:2:65: routing_gateways[gw].transport: tls is not available yet and is refused because it encrypts");
 }
@@ -82,7 +80,7 @@ Test(built, message)
 Test(built, defaults_are_nothing)
 {
 	static const char *const texts[] = {
-		"protect: {rate: 50, ban: 300, gateways: off}\n",
+		"protect: {rate: 51, ban: 60, gateways: on}\n",
 		"media: {offload: auto}\n",
 		"media: {offload: off}\n",
 		"accounts: []\nregistrations:\nnumber_lists: {}\ndial_plans: {}\nrate_tables:\n",

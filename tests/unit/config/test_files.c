@@ -128,15 +128,15 @@ Test(files, errors_of_every_file)
 {
 	write_file("sw.yaml", "include: \"conf.d/*.yaml\"\n" LISTEN
 			      "log: {level: x}\nrouting_gateways: [{id: a, address: 1.1.1.1}]\n");
-	write_file("conf.d/1.yaml", "routing_gateways:\n- {id: b, address: x}\n- {id: a, address: 1.1.1.1}\n");
+	write_file("conf.d/1.yaml", "routing_gateways:\n- {id: b, address: \"x:\"}\n- {id: a, address: 1.1.1.1}\n");
 	write_file("conf.d/2.yaml", "log: {level: debug}\nfoo: [\n");
 	write_file("conf.d/3.yaml", "foo: 1\n");
 	struct compiled r = compile_file("sw.yaml");
 	cr_assert_eq(config_errors_count(r.errors), 5, "%s", all_errors(&r));
 	expect_error(&r, 0, "sw.yaml:3:14: log.level: x is not known here, allowed: error, warning, info, debug");
 	expect_error(&r, 1,
-		"conf.d/1.yaml:2:20: routing_gateways[b].address: x is not an address, allowed: IP, IP:PORT, "
-		"[IPv6]:PORT; names are not resolved");
+		"conf.d/1.yaml:2:20: routing_gateways[b].address: x: is not a place to send to, allowed: IP, IP:PORT, "
+		"[IPv6]:PORT, NAME, NAME:PORT");
 	cr_expect(strstr(config_errors_text(r.errors, 2),
 		"conf.d/1.yaml:3:8: routing_gateways[a].id: a is used twice, first at "));
 	cr_expect(strstr(config_errors_text(r.errors, 3), "conf.d/2.yaml:3:1: not valid YAML"));

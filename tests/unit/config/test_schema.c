@@ -283,10 +283,28 @@ Test(schema, routing_gateway)
 	const struct cfg_group *g = CFG_LIST(r.config, &r.config->groups, struct cfg_group);
 	cr_expect(r.config->groups.n == 2 && g[0].line_limit == 200 && g[1].line_limit == CONFIG_NONE);
 	compiled_free(&r);
+	r = accepted(LISTEN "routing_gateways: [{id: a, addresses: [1.2.3.4, GW.example, \"sip-1.example:5081\"]}, {id: b, address: h}, "
+		"{id: c, address: 1.1.1.1}]\ndns: {servers: [\"1.2.3.4\", \"[::1]:5300\"]}\n");
+	a = cfg_routing(r.config, 0);
+	const struct addr *to = CFG_LIST(r.config, &a->addresses, struct addr);
+	const struct cfg_text *hosts = CFG_LIST(r.config, &a->hosts, struct cfg_text);
+	cr_assert(a->addresses.n == 3 && a->hosts.n == 3 && a[1].hosts.n == 1 && a[2].hosts.n == 0);
+	cr_expect(to[0].family == 4 && to[1].family == 0 && to[1].port == 0 && to[2].family == 0 && to[2].port == 5081);
+	cr_expect(hosts[0].n == 0);
+	cr_expect_str_eq(cfg_str(r.config, hosts[1]), "GW.example");
+	cr_expect_str_eq(cfg_str(r.config, hosts[2]), "sip-1.example");
+	const struct addr *servers = CFG_LIST(r.config, &r.config->dns.servers, struct addr);
+	cr_expect(r.config->dns.servers.n == 2 && servers[0].port == 53 && servers[1].family == 6 && servers[1].port == 5300);
+	compiled_free(&r);
+	refuse(LISTEN "dns: {servers: [ns.example]}\n", "sw.yaml:2:17: dns.servers[0]: ns.example is not a name server, allowed: IP, IP:PORT, [IPv6]:PORT");
 	refuse(LISTEN "routing_gateways: [{id: a, address: 1.2.3.4, addresses: [1.2.3.4]}]\n",
 		"sw.yaml:2:20: routing_gateways[a].address: only one of address, addresses and via_registration can be given");
-	refuse(LISTEN "routing_gateways: [{id: a, address: host.example}]\n",
-		"sw.yaml:2:37: routing_gateways[a].address: host.example is not an address, allowed: IP, IP:PORT, [IPv6]:PORT; names are not resolved");
+	refuse(LISTEN "routing_gateways: [{id: a, address: 300.1.1.1}]\n",
+		"sw.yaml:2:37: routing_gateways[a].address: 300.1.1.1 is not an address, allowed: IP, IP:PORT, [IPv6]:PORT, NAME, NAME:PORT");
+	refuse(LISTEN "routing_gateways: [{id: a, address: \"host.example:0\"}]\n",
+		"sw.yaml:2:37: routing_gateways[a].address: host.example:0 is not a place to send to, allowed: IP, IP:PORT, [IPv6]:PORT, NAME, NAME:PORT");
+	refuse(LISTEN "routing_gateways: [{id: a, address: -host.example}]\n", NULL);
+	refuse(LISTEN "routing_gateways: [{id: a, address: host..example}]\n", NULL);
 	refuse(LISTEN "routing_gateways: [{id: a, address: 0.0.0.0}]\n",
 		"sw.yaml:2:37: routing_gateways[a].address: 0.0.0.0 is not an address that something can be sent to");
 	refuse(LISTEN "routing_gateways: [{id: a, addresses: []}]\n", NULL);
@@ -319,7 +337,7 @@ Test(schema, registration)
 	const struct cfg_registration *g = CFG_LIST(r.config, &r.config->registrations, struct cfg_registration);
 	cr_expect(g[0].proxy.port == 5090 && g[0].period == 120 && g[0].privacy == PRIVACY_IGNORE);
 	cr_expect_str_eq(cfg_str(r.config, g[0].auth_user), "u");
-	cr_expect(g[1].proxy.family == 0 && g[1].proxy_port == 5060 && g[1].period == 0 &&
+	cr_expect(g[1].proxy.family == 0 && g[1].proxy_port == 0 && g[1].period == 0 &&
 		  g[1].proxy_transport == TRANSPORT_TCP && g[1].port == 5060);
 	cr_expect_str_eq(cfg_str(r.config, g[1].proxy_host), "sip.example.net");
 	cr_expect(g[2].proxy_port == 5099 && g[2].period == 7200);
