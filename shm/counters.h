@@ -28,7 +28,18 @@
 	X(COUNT_CDRS, "cdrs_written_total", "records written to files")                                     \
 	X(COUNT_CDR_ERRORS, "cdr_write_errors_total", "failed writes of records, each tried again")         \
 	X(COUNT_CDRS_DAMAGED, "cdrs_damaged_total", "journal entries left out because they could not be read")      \
-	X(COUNT_LOG_DROPPED, "log_lines_dropped_total", "log lines nobody took")
+	X(COUNT_LOG_DROPPED, "log_lines_dropped_total", "log lines nobody took") \
+	X(COUNT_POISONED, "poisoned_total", "calls, datagrams and messages left out because workers died of them") \
+	X(COUNT_DAMAGED, "calls_damaged_total", "calls ended because their records were damaged when they were taken over") \
+	X(COUNT_REGISTERS, "registrations_requests_total", "REGISTER requests sent, without resends") \
+	X(COUNT_REGISTERED, "registrations_granted_total", "registrations and refreshes that were granted") \
+	X(COUNT_REGISTER_FAILED, "registrations_failed_total", "registrations and refreshes that failed") \
+	X(COUNT_REGISTRATIONS_ADOPTED, "registrations_adopted_total", "registrations taken over from a dead registrar") \
+	X(COUNT_IGNORED, "sip_ignored_total", "datagrams of banned sources dropped unread") \
+	X(COUNT_PINGS, "sip_pings_total", "datagrams that are no messages: CRLF, zeroes, nothing") \
+	X(COUNT_BANNED_GARBAGE, "sources_banned_garbage_total", "sources banned for messages that could not be read") \
+	X(COUNT_BANNED_UNAUTHORISED, "sources_banned_unauthorised_total", "sources banned for unauthorised requests") \
+	X(COUNT_BANNED_NAMES, "sources_banned_names_total", "sources banned for naming unknown accounts")
 
 enum counter {
 #define X(id, name, help) id,

@@ -15,7 +15,8 @@ enum message_type {
 	MESSAGE_TONE,         /* signaling -> media: struct message_tone: look whether this pair's want asks for a tone */
 	MESSAGE_REGISTER,     /* control -> registrar: the id of an entry: registers now */
 	MESSAGE_UNREGISTER, /* control -> registrar: the id of an entry: takes it back until the next MESSAGE_REGISTER */
-	MESSAGE_BINDING       /* any -> signaling: struct message_binding + texts: contact of an account of yours; taken unless it is known as new or newer */
+	MESSAGE_BINDING,       /* any -> signaling: struct message_binding + texts: contact of an account of yours; taken unless it is known as new or newer */
+	MESSAGE_UNBAN         /* control -> signaling: struct message_unban: protect.h */
 };
 struct message_datagram {
 	struct addr source;
@@ -28,6 +29,9 @@ struct message_tone {
 struct message_binding {
 	struct location_binding b; /* shm/location.h; texts behind: the account id, then those that b.n[] counts */
 	uint32_t account_n, pad;
+};
+struct message_unban {
+	struct addr source; /* the port does not count */
 };
 struct message_call {
 	uint32_t slot, generation;
@@ -52,12 +56,13 @@ struct message_trace {
 	uint8_t call[16];      /* zero: no call's */
 };
 enum event_type { EVENT_CALL_START = 1, EVENT_CALL_ANSWER, EVENT_CALL_END, EVENT_ALARM,
-	EVENT_REGISTERED, EVENT_REGISTRATION_FAILED, EVENT_UNREGISTERED };
+	EVENT_REGISTERED, EVENT_REGISTRATION_FAILED, EVENT_UNREGISTERED,
+	EVENT_SUSPENDED };
 struct message_event {
 	uint32_t type;             /* enum event_type */
 	uint32_t slot, generation; /* of the call */
 	uint16_t code, reason;
 	uint8_t call_id[16];
-	/* alarm: text follows; registrations: their id and, after a zero, the reason */
+	/* alarm, suspended: text follows; registrations: their id and, after a zero, the reason */
 };
 #endif

@@ -20,6 +20,9 @@
 #define TAG_TEXT     26u
 #define TOKEN_SLOT_MAX 0xffffffu
 
+/* `aux` of the ids in REGISTERs: slot and generation are those of shm/registration.h. Branches of calls have 0 there. */
+#define TOKEN_REGISTRAR 0x40u
+
 enum token_purpose { TOKEN_CALL_ID = 'c', TOKEN_BRANCH = 'b', TOKEN_TAG = 't' };
 
 struct token {
