@@ -1,4 +1,5 @@
 #include "shm/layout.h"
+#include "shm/auth.h"
 #include "shm/block.h"
 #include "shm/call.h"
 #include "shm/capacity.h"
@@ -33,6 +34,7 @@ uint64_t layout_hash(void)
 		sizeof(struct registration), sizeof(struct registration_state),
 		sizeof(struct location_binding), sizeof(struct location_record), sizeof(struct location_head),
 		sizeof(struct location_front), sizeof(struct upkeep),
+		sizeof(struct auth_record), sizeof(struct nonce_front), sizeof(struct nonce_record),
 		AREA_COUNT, SEATS_MAX, COUNTER_COUNT, TEXT_COUNT, BLOCK_CLASSES, RECEIVE_BATCH, END_REASON_COUNT };
 	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a over the values */
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
@@ -43,7 +45,7 @@ uint64_t layout_hash(void)
 
 uint64_t layout_front(enum area a)
 {
-	return a == AREA_JOURNAL ? sizeof(struct journal) : a == AREA_BINDINGS ? sizeof(struct location_front) : 0;
+	return a == AREA_JOURNAL ? sizeof(struct journal) : a == AREA_BINDINGS ? sizeof(struct location_front) : a == AREA_NONCES ? sizeof(struct nonce_front) : 0;
 }
 
 uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
@@ -123,6 +125,8 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
 	add(h, AREA_RECEIVE, 1, sizeof(struct receive_batch));
+	add(h, AREA_AUTH, auth_records(c), sizeof(struct auth_record));
+	add(h, AREA_NONCES, nonce_records(c), sizeof(struct nonce_record));
 	add(h, AREA_BINDINGS, location_share(c), sizeof(struct location_record));
 	add(h, AREA_BINDING_HEADS, location_heads(location_share(c)), sizeof(struct location_head));
 	add(h, AREA_BINDING_TEXTS, location_units(location_share(c)), LOCATION_UNIT);

@@ -47,6 +47,8 @@ enum area {
 	AREA_BINDING_HEADS, /* struct location_head    signaling: hash of the accounts */
 	AREA_BINDING_TEXTS, /* bytes: rooms of the records above */
 	AREA_UPKEEP,        /* struct upkeep           registrar, see upkeep.h */
+	AREA_AUTH,          /* struct auth_record      signaling, see auth.h */
+	AREA_NONCES,        /* struct nonce_front, then struct nonce_record  signaling, see auth.h */
 	AREA_COUNT
 };
 
