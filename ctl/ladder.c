@@ -1,5 +1,5 @@
 #include "ctl/ladder.h"
-#include "ctl/pcap.h"
+#include "base/pcap.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>

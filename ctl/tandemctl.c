@@ -2,7 +2,7 @@
 #include "ctl/cmdline.h"
 #include "ctl/json.h"
 #include "ctl/ladder.h"
-#include "ctl/pcap.h"
+#include "base/pcap.h"
 #include "ctl/show.h"
 #include "tandem-config.h"
 #include <errno.h>

@@ -55,6 +55,11 @@ int blocks_mark(struct blocks *b, uint32_t handle)
 	return 0;
 }
 
+void blocks_unmark(struct blocks *b, uint32_t handle)
+{
+	b->used[block_class(handle)][block_index(handle)] = UNUSED;
+}
+
 void blocks_open(struct blocks *b)
 {
 	for (unsigned c = 0; c < BLOCK_CLASSES; c++) {

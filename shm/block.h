@@ -40,6 +40,7 @@ uint64_t block_plan_for(uint32_t calls, struct block_plan *ret_plan);
 int blocks_begin(struct blocks *b, const struct region *own);
 /* a live record refers to it; -EINVAL when the handle is out of range or marked already (a damaged record) */
 int blocks_mark(struct blocks *b, uint32_t handle);
+void blocks_unmark(struct blocks *b, uint32_t handle); /* one that was marked: its record turned out to be damaged */
 void blocks_open(struct blocks *b); /* everything unmarked is free, low indices handed out first */
 void blocks_done(struct blocks *b);
 /* Smallest class that holds `size` and has a free block (a larger class when it is empty). Returns writable memory nobody

@@ -20,8 +20,13 @@ extern uint64_t crash_at;    /* 0: never; n: die (SIGKILL to self) at the n-th c
 extern uint64_t crash_count; /* points passed */
 void crash_point(void);
 #define CRASHPOINT() crash_point()
+/* Dies here of these bytes when TANDEM_POISON in the environment, "PLACE=TEXT PLACE=TEXT ...", names the place and a text that
+ * they contain; TANDEM_POISON_HOW: SEGV (default), ABRT, KILL or HANG. */
+void crash_mark(const char *place, const void *p, size_t n);
+#define CRASHMARK(place, p, n) crash_mark(place, p, n)
 #else
 #define CRASHPOINT() cmm_barrier()
+#define CRASHMARK(place, p, n) ((void)0)
 #endif
 
 #define COMMIT_MUTABLE(type, at) ((type *)(uintptr_t)(at))

@@ -1,6 +1,7 @@
 #include "shm/env.h"
 #include "base/clock.h"
 #include "shm/commit.h"
+#include "shm/poison.h"
 #include <errno.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -38,9 +39,11 @@ static bool drain_rings(struct env *e)
 			if (!m)
 				continue;
 			more = true;
+			working_event(own(e), WORKING_RING, seat);
 			if (e->on_ring)
 				e->on_ring(e, seat, m);
 			ring_pop(&e->in[seat]);
+			working_done(own(e));
 			if (e->loop.stop)
 				return false;
 		}
@@ -294,6 +297,7 @@ int env_start(struct env *e)
 	}
 	open_rings(e);
 	commit_u64(&own(e)->incarnation, own(e)->incarnation + 1);
+	poison_start(e);
 	stat_set(&own(e)->heartbeat_ms, clock_ms());
 	stat_set(&own(e)->config_generation, e->config.generation);
 	stat_set(&own(e)->route_generation, e->routes.generation);

@@ -45,6 +45,8 @@ struct env {
 	void (*on_turn)(struct env *e);    /* end of each loop turn, before doorbells are rung */
 	void (*on_notice)(struct env *e, const struct notice *n); /* notices env.c has no use for: RESULT, EVENT */
 	void *context;                     /* the process's own */
+	uint64_t died_at;                  /* region_head.working_on of a predecessor that died by its own fault, poison.h; 0: none */
+	uint32_t poisoned;                 /* datagrams that are known to kill */
 	/* private to env.c */
 	struct ring_end in[SEATS_MAX], out[SEATS_MAX];
 	bool rung[SEATS_MAX];              /* something was pushed this turn */
@@ -64,7 +66,8 @@ enum notice_type {
 	NOTICE_DRAIN_ALL,/* control -> supervisor */
 	NOTICE_LOG,      /* control -> supervisor -> all: value = enum log_level */
 	NOTICE_RESULT,   /* supervisor -> control: value 0 or -errno, text says why; serial as in the request */
-	NOTICE_EVENT     /* supervisor -> control: text is a JSON object for subscribers (worker.died, reload, alarm) */
+	NOTICE_EVENT,    /* supervisor -> control: text is a JSON object for subscribers (worker.died, reload, alarm) */
+	NOTICE_POISON    /* -> supervisor: something was left out, with a capture of it in a descriptor (poison.h) */
 };
 #define NOTICE_TEXT 8000
 struct notice {

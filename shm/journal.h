@@ -22,6 +22,7 @@ struct journal_rtp {
 };
 enum journal_ended_by { ENDED_BY_NONE, ENDED_BY_CALLER, ENDED_BY_CALLEE, ENDED_BY_SYSTEM };
 
+#define JOURNAL_AHEAD 2u /* entries one event may write before the tail is raised */
 #define JOURNAL_TEXT 1536u
 struct journal_entry {
 	uint64_t sequence; /* its place counted from 0; checked by the reader */

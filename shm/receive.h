@@ -12,12 +12,10 @@
 struct receive_batch {
 	uint32_t listen;   /* W: owner; which listening address the batch came from */
 	uint32_t done;     /* W: owner; datagrams worked off and committed */
-	uint32_t replayed;    /* W: owner; number + 1 of the datagram that a successor began with; 0: none, the batch is its reader's */
-	uint32_t replays;     /* W: owner; how many successors did */
 	struct mmsghdr header[RECEIVE_BATCH]; /* W: kernel: msg_len, zeroed before each read; the pointers inside are the
 	                                         reader's own and written anew by each incarnation */
 	struct iovec piece[RECEIVE_BATCH];    /* W: owner; as above */
-	struct sockaddr_storage source[RECEIVE_BATCH]; /* W: kernel */
+	struct sockaddr_storage source[RECEIVE_BATCH]; /* W: kernel; the family is zeroed before each read: an empty datagram has one */
 	char data[RECEIVE_BATCH][RECEIVE_SIZE];        /* W: kernel */
 };
 #endif

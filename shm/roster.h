@@ -13,6 +13,8 @@ struct roster_seat {
 	uint32_t state, pid;    /* enum seat_state */
 	uint64_t started_ms;    /* clock_ms() */
 	uint32_t restarts, last_signal, last_code, quick_deaths;
+	uint32_t own_fault;     /* 1: the last one died by its own fault: SEGV, BUS, ILL, FPE, ABRT, or it hung */
+	uint32_t pad;
 };
 struct roster {
 	uint64_t started_ms, started_wall_ms;

@@ -3,6 +3,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_pool.h"
+#include "signaling/suspect.h"
 #include "signaling/transport.h"
 #include "base/log.h"
 #include <errno.h>
@@ -18,21 +19,27 @@ static int make_private(struct sig *g)
 	return blocks_begin(&g->blocks, &g->env->region[g->env->seat]);
 }
 
-static void mark_blocks(struct sig *g, const struct call_state *s)
+/* false: some are not its own; then none is marked */
+static bool mark_blocks(struct sig *g, const struct call_state *s)
 {
-	uint32_t bad = 0;
+	uint32_t handle[1 + 2 * CALL_TXNS], n = 0;
 	if (s->text)
-		bad += blocks_mark(&g->blocks, s->text) < 0;
+		handle[n++] = s->text;
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		if (s->txn[i].state == TXN_FREE)
 			continue;
 		if (s->txn[i].message)
-			bad += blocks_mark(&g->blocks, s->txn[i].message) < 0;
+			handle[n++] = s->txn[i].message;
 		if (s->txn[i].request)
-			bad += blocks_mark(&g->blocks, s->txn[i].request) < 0;
+			handle[n++] = s->txn[i].request;
 	}
-	if (bad)
-		log_error("adoption: a call refers to %u blocks that are not its own", bad);
+	for (uint32_t i = 0; i < n; i++)
+		if (blocks_mark(&g->blocks, handle[i]) < 0) {
+			while (i-- > 0)
+				blocks_unmark(&g->blocks, handle[i]);
+			return false;
+		}
+	return true;
 }
 
 static void mark_media(struct sig *g, const struct call_state *s, uint8_t *used)
@@ -105,9 +112,25 @@ static void renumber(struct sig *g, const struct call *call)
 static void adopt_call(struct sig *g, uint32_t slot, uint8_t *used)
 {
 	const struct call *call = &g->calls[slot];
-	renumber(g, call);
 	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
-	mark_blocks(g, s);
+	enum suspect_level level = suspect_level(g, slot);
+	working_call(g->head, slot);
+	if (level == CALL_FORGET) {
+		slot_free(&call->slot);
+		return;
+	}
+	bool intact = call_intact(g, call) && mark_blocks(g, s);
+	if (level == CALL_BURY || !intact) {
+		if (!intact) {
+			count_one(g->head, COUNT_DAMAGED);
+			log_error("adoption: the record of the call in slot %u is damaged: it is ended", slot);
+		}
+		suspect_bury(g, slot);
+	} else {
+		CRASHMARK("adopt", block_at(g->blocks.plan, s->text), s->text_used);
+		renumber(g, call);
+	}
+	s = slot_now(&call->slot, call->copies, sizeof *s);
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
 		if (s->txn[i].state != TXN_FREE && s->txn[i].server)
 			index_add(&g->txns, slot * CALL_TXNS + i, s->txn[i].key);
@@ -128,6 +151,10 @@ static void adopt_dones(struct sig *g, uint64_t now)
 		const struct done *d = &g->done[i];
 		if (!d->key)
 			continue;
+		if (d->n > DONE_BYTES || d->journal > g->journal->tail + JOURNAL_AHEAD) { /* damaged */
+			commit_u64(&d->key, 0);
+			continue;
+		}
 		if (d->journal > g->journal->tail) /* written and named, not published */
 			commit_release_u64(&g->journal->tail, d->journal);
 		if (d->end_ms <= now)
@@ -157,6 +184,7 @@ int adopt(struct sig *g)
 		else if (s->state != SLOT_FREE)
 			adopt_call(g, i, used);
 	}
+	working_done(g->head);
 	for (uint32_t i = g->n_calls; i-- > 0;)
 		if (g->calls[i].slot.state == SLOT_FREE)
 			g->free_call[g->n_free_call++] = i;
@@ -191,6 +219,8 @@ void adopt_resend(struct sig *g)
 				w.send |= 1u << t;
 		w.s.recovered = 1;
 		add_merge(g, &w);
+		if (suspect_level(g, i) == CALL_TERMINATE)
+			call_terminate(&w, END_INTERNAL);
 		work_commit(&w); /* also arms its timer, and frees a call that was over */
 		n++;
 	}
@@ -210,7 +240,7 @@ void adopt_renumber(struct sig *g)
 			continue;
 		work_open(&w, g, i, clock_ms());
 		if (w.s.phase == CALL_ENDING) {
-			stat_set(&g->head->working_on, 0);
+			working_call_done(g->head);
 			continue;
 		}
 		commit_u32(&w.call->ingress, find_mapping(g->c, work_text(&w, TEXT_INGRESS)));

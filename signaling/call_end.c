@@ -208,3 +208,4 @@ void call_terminate(struct work *w, enum end_reason reason)
 		call_hang_up(w, reason, ENDED_BY_SYSTEM);
 	}
 }
+	CRASHMARK("end", block_at(w->g->blocks.plan, w->s.text), w->s.text_used);

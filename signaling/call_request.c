@@ -351,9 +351,10 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	work_open(&w, g, slot, ev->now);
 	struct call_leg *l = &w.s.leg[leg];
 	at.reply = peer_reply_mode(&w, leg);
+	CRASHMARK("request", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	bool other_attempt = leg == LEG_CALLEE && (token->aux & 0x7f) != w.s.attempt;
 	if (other_attempt || !in_this_dialog(&w, leg, ev)) {
-		stat_set(&g->head->working_on, 0);
+		working_call_done(g->head);
 		if (m->method != METHOD_ACK) /* a callee of an attempt switched away may say BYE: it is right to */
 			reply(g, ev, other_attempt && m->method == METHOD_BYE ? 200 : 481, (struct span){ 0 });
 		return;
@@ -366,17 +367,17 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	}
 	struct out lines = out_init((char[256]){ 0 }, 256);
 	if (out_unsupported(&lines, m)) {
-		stat_set(&g->head->working_on, 0);
+		working_call_done(g->head);
 		reply(g, ev, 420, lines.full ? (struct span){ 0 } : out_done(&lines));
 		return;
 	}
 	if (interval_too_small(m) && w.s.phase != CALL_ENDING) {
-		stat_set(&g->head->working_on, 0);
+		working_call_done(g->head);
 		reply(g, ev, 422, session_min_se_line);
 		return;
 	}
 	if (l->cseq_remote && m->cseq < l->cseq_remote) { /* out of order: section 12.2.2 */
-		stat_set(&g->head->working_on, 0);
+		working_call_done(g->head);
 		reply(g, ev, 500, (struct span){ 0 });
 		return;
 	}

@@ -444,7 +444,7 @@ void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct e
 	work_open(&w, g, slot, ev->now);
 	struct call_txn *t = txn_by_number(&w, number, ev->m->method);
 	if (!t) {
-		stat_set(&g->head->working_on, 0);
+		working_call_done(g->head);
 		if (of_running_dialog(&w, ev)) /* a 2xx repeated after its transaction's time must not end the call */
 			count_one(g->head, COUNT_REPEATED);
 		else

@@ -130,6 +130,7 @@ void call_timer_expired(struct sig *g, uint32_t slot, uint64_t now)
 			txn_over(&w, t);
 		else if (t->state != TXN_FREE && t->resend_ms && t->resend_ms <= now)
 			resend(&w, t);
+	CRASHMARK("timer", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	}
 	if (w.s.stage_at && w.s.stage_at <= now)
 		stage_over(&w);

@@ -13,6 +13,7 @@
 #include "shm/journal.h"
 #include "shm/media.h"
 #include "shm/messages.h"
+#include "shm/poison.h"
 #include "shm/receive.h"
 #include "sip/msg.h"
 #include "sip/token.h"

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define BATCHES_PER_TURN 4 /* then timers and rings have their turn */
-#define REPLAYS_MAX	 3u /* successors that take on one datagram */
 
 static void work_off(struct sig *g)
 {
@@ -16,13 +15,15 @@ static void work_off(struct sig *g)
 	while (r->done < RECEIVE_BATCH && r->header[r->done].msg_len) {
 		uint32_t i = r->done;
 		struct addr source;
+		working_event(g->head, WORKING_DATAGRAM, 0);
 		addr_from_sockaddr((const struct sockaddr *)&r->source[i], &source);
 		if (g->tracing)
 			trace_in(g, r->data[i], r->header[i].msg_len, &source, (uint16_t)r->listen);
-		sig_datagram(g, r->data[i], r->header[i].msg_len, &source, (uint16_t)r->listen, 0);
+		sig_datagram(g, r->data[i], r->header[i].msg_len <= RECEIVE_SIZE ? r->header[i].msg_len : 0, &source, (uint16_t)r->listen, 0);
 		if (g->tracing)
 			trace_end(g);
 		commit_u32(&r->done, i + 1);
+		working_done(g->head);
 	}
 	transport_flush(g);
 }
@@ -40,7 +41,6 @@ static int read_batch(struct sig *g, uint16_t listen, int fd)
 						 .msg_iov = &v[i], .msg_iovlen = 1 } };
 	}
 	commit_u32(&r->listen, listen);
-	commit_u32(&r->replayed, 0);
 	commit_u32(&r->done, 0);
 	int n = recvmmsg(fd, h, RECEIVE_BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0) {
@@ -64,27 +64,10 @@ static void socket_ready(struct loop_source *s, uint32_t events)
 	}
 }
 
-/* A datagram that one worker after the other dies of would keep this one out of service for ever: it is given up. */
 void transport_replay(struct sig *g)
 {
-	const struct receive_batch *r = g->receive;
-	uint32_t i = r->done;
-	if (r->listen >= g->n_listen || i >= RECEIVE_BATCH || !r->header[i].msg_len)
-		return;
-	if (r->replayed != i + 1) {
-		commit_u32(&r->replays, 0);
-		commit_u32(&r->replayed, i + 1);
-	}
-	commit_u32(&r->replays, r->replays + 1);
-	if (r->replays > REPLAYS_MAX) {
-		struct addr source;
-		char text[ADDR_TEXT_MAX + 1];
-		addr_from_sockaddr((const struct sockaddr *)&r->source[i], &source);
-		text[addr_format(&source, false, text, ADDR_TEXT_MAX)] = 0;
-		log_error("%u workers died of a datagram of %u bytes from %s: it is left out", r->replays, r->header[i].msg_len, text);
-		commit_u32(&r->done, i + 1);
-	}
-	work_off(g);
+	if (g->receive->listen < g->n_listen)
+		work_off(g);
 }
 
 void transport_configure(struct sig *g)

@@ -43,7 +43,7 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->reason = w->lines = (struct span){ 0 };
 	w->cause_heard = 0;
 	memcpy(&w->s, slot_now(&w->call->slot, w->call->copies, sizeof w->s), sizeof w->s);
-	stat_set(&g->head->working_on, slot + 1);
+	working_call(g->head, slot);
 	if (g->tracing)
 		trace_call(g, slot);
 }
@@ -136,7 +136,7 @@ void work_commit(struct work *w)
 	media_free_given(w);
 	for (uint32_t i = 0; i < w->n_retire; i++)
 		block_retire(&g->blocks, w->retire[i]);
-	stat_set(&g->head->working_on, 0);
+	working_call_done(g->head);
 	if (is_over(&w->s))
 		release(w);
 	else

@@ -5,6 +5,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/trace.h"
 #include "signaling/peer.h"
+#include "signaling/suspect.h"
 #include "signaling/transport.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -185,6 +186,11 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	struct token t;
 	uint32_t number;
 	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m, REPLY_AUTO };
+	CRASHMARK("datagram", data, n);
+	if (poison_known(g->env, data, n)) {
+		count_one(g->head, COUNT_POISONED);
+		return;
+	}
 	int r = msg_parse(g->parser, data, n, &m, &why);
 	if (r == -ENODATA)
 		return;
@@ -325,6 +331,8 @@ static int open_worker(struct sig *g, struct env *e)
 		return -ENOMEM;
 	take_images(e);
 	g->draining = e->roster->state == SYSTEM_DRAINING;
+	transport_configure(g);
+	suspect_begin(g);
 	return adopt(g);
 }
 

@@ -143,7 +143,7 @@ int child_start(struct supervisor *s, struct child *c)
 	c->pid = pid;
 	c->started_ms = clock_ms();
 	c->ready_ms = 0;
-	c->wanted = false;
+	c->wanted = c->hung = false;
 	c->config_sent = s->env.config.generation;
 	c->routes_sent = s->env.routes.generation;
 	r = watch_child(s, c, pair[0]);

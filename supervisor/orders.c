@@ -2,7 +2,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/out.h"
+#include "shm/poison.h"
 #include "shm/seat.h"
+#include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 #include <errno.h>
 #include <signal.h>
@@ -135,6 +137,19 @@ static void obey(struct supervisor *s, const struct notice *n)
 	}
 }
 
+/* --- what killed ------------------------------------------------------------------------------------------------- */
+
+static void keep_poison(struct supervisor *s, const struct child *c, const struct notice *n, int fd)
+{
+	char name[SEAT_TEXT_MAX], file[32];
+	snprintf(file, sizeof(file), "poison-%u.pcap", s->poisons++ % POISON_FILES);
+	int r = fd < 0 ? -EBADF : rundir_keep(s->run_dir, file, fd, POISON_BYTES);
+	if (r)
+		orders_alarm(s, "%s died of this and has left it out: %s", seat_format(c->seat, name), n->text);
+	else
+		orders_alarm(s, "%s died of this and has left it out: %s; kept in %s/%s", seat_format(c->seat, name), n->text, s->run_dir, file);
+}
+
 /* --- everybody --------------------------------------------------------------------------------------------------- */
 
 static void in_service(struct supervisor *s, struct child *c)
@@ -165,6 +180,8 @@ static void heed(struct supervisor *s, struct child *c, const struct notice *n, 
 	} else if (n->type == NOTICE_ROUTES && role == ROLE_ROUTING && fd >= 0) {
 		publish_routes(s, fd, (uint64_t)n->value);
 		fd = -1;
+	} else if (n->type == NOTICE_POISON) {
+		keep_poison(s, c, n, fd);
 	} else if (role == ROLE_CONTROL) {
 		obey(s, n);
 	} else {

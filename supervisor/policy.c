@@ -1,4 +1,5 @@
 #include "supervisor/policy.h"
+#include <signal.h>
 
 struct policy_restart policy_restart(const struct policy_death *d)
 {
@@ -16,6 +17,11 @@ struct policy_restart policy_restart(const struct policy_death *d)
 	r.delay_ms = delay < POLICY_DELAY_MAX ? (uint32_t)delay : POLICY_DELAY_MAX;
 	r.alarm = true;
 	return r;
+}
+
+bool policy_own_fault(int signal)
+{
+	return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE || signal == SIGABRT;
 }
 
 uint32_t policy_silence_ms(enum role r)

@@ -21,6 +21,9 @@ struct policy_restart {
 };
 struct policy_restart policy_restart(const struct policy_death *d);
 
+/* A signal by which a process dies of what it does itself: what it was at work on is to blame (shm/poison.h). */
+bool policy_own_fault(int signal);
+
 /* The processes write a heartbeat each turn of their loop, at least every 500 ms. All times clock_ms(). */
 struct policy_pulse {
 	enum role role;

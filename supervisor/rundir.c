@@ -116,6 +116,28 @@ int rundir_write_pid(const char *run_dir)
 	return r;
 }
 
+int rundir_keep(const char *run_dir, const char *name, int fd, size_t most)
+{
+	char path[PATH_MAX], buf[4096];
+	int r = rundir_path(run_dir, name, path, sizeof(path));
+	if (r)
+		return r;
+	unlink(path);
+	int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (to < 0)
+		return -errno;
+	for (size_t at = 0; r == 0 && at < most;) {
+		size_t wanted = most - at < sizeof(buf) ? most - at : sizeof(buf);
+		ssize_t n = pread(fd, buf, wanted, (off_t)at);
+		if (n <= 0)
+			break;
+		at += (size_t)n;
+		r = write(to, buf, (size_t)n) == n ? 0 : -EIO;
+	}
+	close(to);
+	return r;
+}
+
 void rundir_clean(const char *run_dir)
 {
 	static const char *const names[] = { "status.sock", "tandem.pid", "lock" };

@@ -14,5 +14,7 @@ int rundir_lock(const char *run_dir, int *ret_fd, pid_t *ret_holder);
 int rundir_write_pid(const char *run_dir); /* RUN_DIR/tandem.pid, by rename; 0 or -errno */
 /* RUN_DIR/NAME into buf; -ENAMETOOLONG */
 int rundir_path(const char *run_dir, const char *name, char *buf, size_t cap);
+/* a copy of at most `most` bytes of the file fd as RUN_DIR/NAME; 0 or -errno */
+int rundir_keep(const char *run_dir, const char *name, int fd, size_t most);
 void rundir_clean(const char *run_dir); /* socket, pid file, lock; the descriptor of the lock is still held */
 #endif

@@ -38,6 +38,7 @@ struct child { /* a seat and, while pid is not 0, the process on it */
 	uint64_t config_sent, routes_sent; /* generations it has */
 	bool wanted;               /* its death is our order */
 	bool done;                 /* not to be started again */
+	bool hung;                 /* its death is our order because it gave no sign of life */
 	uint32_t restart_serial;   /* order of control to answer when it is in service again; 0: none */
 };
 
@@ -63,6 +64,7 @@ struct supervisor {
 	bool reloading;            /* from the order until the routes of the new configuration are published */
 	uint32_t reload_serial;    /* 0: ordered by signal */
 	bool reload_again;
+	uint32_t poisons;          /* captures kept */
 };
 
 static inline const struct config *config_now(const struct supervisor *s)

@@ -101,6 +101,7 @@ void watch_ended(struct loop_source *source, uint32_t events)
 	bool over = stages_ended(s, c, c->wanted || (exited && i.si_status == 0));
 	commit_u32(&s->roster->seat[c->seat].last_signal, exited ? 0 : (uint32_t)i.si_status);
 	commit_u32(&s->roster->seat[c->seat].last_code, exited ? (uint32_t)i.si_status : 0);
+	commit_u32(&s->roster->seat[c->seat].own_fault, c->hung || (!exited && policy_own_fault(i.si_status)));
 	orders_ready(&c->notices, 0); /* its last words */
 	child_closed(s, c);
 	tell_death(s, c, &i, over || c->wanted);
@@ -126,6 +127,7 @@ static void look_for_hang(struct supervisor *s, struct child *c, uint64_t now)
 		return;
 	log_error("%s (pid %d) gave no sign of life for %llu ms and is ended", seat_format(c->seat, name), c->pid,
 		(unsigned long long)(now - (p.heartbeat > p.started ? p.heartbeat : p.started)));
+	c->hung = true;
 	c->started_ms = now; /* said once; its death is seen by its pidfd */
 	child_kill(c, SIGKILL);
 }

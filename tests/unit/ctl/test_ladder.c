@@ -1,6 +1,6 @@
 /* The ladder of a trace and its capture file. */
 #include "ctl/ladder.h"
-#include "ctl/pcap.h"
+#include "base/pcap.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>

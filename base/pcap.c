@@ -1,4 +1,4 @@
-#include "ctl/pcap.h"
+#include "base/pcap.h"
 #include <errno.h>
 
 #define MAGIC	     0xa1b2c3d4u

@@ -1,6 +1,6 @@
 /* Capture files (pcap, link type RAW): a datagram gets IP and UDP headers of its addresses. Pure but for the stream. */
-#ifndef TANDEM_CTL_PCAP_H
-#define TANDEM_CTL_PCAP_H
+#ifndef TANDEM_BASE_PCAP_H
+#define TANDEM_BASE_PCAP_H
 #include "base/addr.h"
 #include <stdio.h>
 
