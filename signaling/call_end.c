@@ -201,6 +201,7 @@ void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by 
 void call_terminate(struct work *w, enum end_reason reason)
 {
 	const struct end_reason_info *info = end_reason_info(reason);
+	CRASHMARK("end", block_at(w->g->blocks.plan, w->s.text), w->s.text_used);
 	if (w->s.phase == CALL_SETUP) {
 		attempt_drop(w);
 		call_fail(w, reason, ENDED_BY_SYSTEM, info->code ? info->code : 503, info->cause);
@@ -208,4 +209,3 @@ void call_terminate(struct work *w, enum end_reason reason)
 		call_hang_up(w, reason, ENDED_BY_SYSTEM);
 	}
 }
-	CRASHMARK("end", block_at(w->g->blocks.plan, w->s.text), w->s.text_used);
