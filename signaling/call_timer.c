@@ -124,13 +124,13 @@ void call_timer_expired(struct sig *g, uint32_t slot, uint64_t now)
 {
 	struct work w;
 	work_open(&w, g, slot, now);
+	CRASHMARK("timer", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	for (uint32_t i = 0; i < CALL_TXNS; i++) {
 		struct call_txn *t = &w.s.txn[i];
 		if (t->state != TXN_FREE && t->end_ms && t->end_ms <= now)
 			txn_over(&w, t);
 		else if (t->state != TXN_FREE && t->resend_ms && t->resend_ms <= now)
 			resend(&w, t);
-	CRASHMARK("timer", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	}
 	if (w.s.stage_at && w.s.stage_at <= now)
 		stage_over(&w);
