@@ -33,19 +33,37 @@ static void add_call(struct control *k, uint32_t worker, const struct message_ev
 		js_add_real(o, "duration_s", (double)view_talk_ms(&v, clock_ms()) / 1000);
 }
 
+/* the id and, after a zero, the reason */
+static void add_registration(struct json *o, const struct message_event *m, struct span text)
+{
+	const char *end = memchr(text.p, 0, text.n);
+	size_t n = end ? (size_t)(end - text.p) : text.n;
+	js_add_text(o, "id", (struct span){ text.p, n });
+	if (m->code)
+		js_add_int(o, "code", m->code);
+	if (text.n > n + 1)
+		js_add_text(o, "reason", (struct span){ text.p + n + 1, text.n - n - 1 });
+}
+
 void events_publish(struct control *k, uint32_t seat, const struct message_event *m, size_t text_n)
 {
 	static const char *const names[] = { [EVENT_CALL_START] = "call.start",
 		[EVENT_CALL_ANSWER] = "call.answer",
 		[EVENT_CALL_END] = "call.end",
-		[EVENT_ALARM] = "alarm" };
+		[EVENT_ALARM] = "alarm",
+		[EVENT_REGISTERED] = "registration.registered",
+		[EVENT_REGISTRATION_FAILED] = "registration.failed",
+		[EVENT_UNREGISTERED] = "registration.unregistered",
+		[EVENT_SUSPENDED] = "suspended" };
 	if (m->type == 0 || m->type >= sizeof(names) / sizeof(names[0]))
 		return;
 	struct json *o = js_object();
 	js_add_text(o, "event", span_of(names[m->type]));
 	events_add_time(o, "time", clock_wall_ms());
-	if (m->type == EVENT_ALARM) {
+	if (m->type == EVENT_ALARM || m->type == EVENT_SUSPENDED) {
 		js_add_text(o, "text", (struct span){ (const char *)(m + 1), text_n });
+	} else if (m->type >= EVENT_REGISTERED && m->type <= EVENT_UNREGISTERED) {
+		add_registration(o, m, (struct span){ (const char *)(m + 1), text_n });
 	} else {
 		char id[UUID_TEXT + 1];
 		struct uuid u;

@@ -6,6 +6,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/numbers.h"
 #include "signaling/peer.h"
+#include "signaling/protect.h"
 #include "signaling/reliable.h"
 #include "signaling/session.h"
 #include "signaling/session_timer.h"
@@ -260,6 +261,8 @@ void call_invite(struct sig *g, const struct event *came)
 		count_one(g->head, COUNT_UNAUTHORISED);
 		if (!g->routes)
 			call_refuse(g, ev, CONFIG_NONE, END_OVERLOAD, overload_lines);
+		if (g->routes)
+			protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		else if (g->c->param[P_SS_REPLY_UNAUTHORIZED])
 			call_refuse(g, ev, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
 		return;

@@ -32,6 +32,7 @@ struct datagram_out { /* queued until the end of the batch; `p` stays valid unti
 	struct addr to;
 };
 
+struct protect;
 struct sig;
 struct call_timer {
 	struct wheel_timer t;
@@ -65,6 +66,8 @@ struct sig {
 	const struct receive_batch *receive;
 	uint32_t n_calls, n_done, n_legs, n_cells;
 	bool draining, stopping;
+	uint32_t n_banned;            /* sources that are ignored, signaling/protect.h */
+	struct protect *protect;      /* private to protect.c */
 	uint32_t tracing;             /* bit i: subscription i of tandemctl trace, signaling/trace.h */
 
 	struct blocks blocks;

@@ -1,5 +1,6 @@
 #include "signaling/transport.h"
 #include "base/log.h"
+#include "signaling/protect.h"
 #include "signaling/trace.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -9,14 +10,34 @@
 
 #define BATCHES_PER_TURN 4 /* then timers and rings have their turn */
 
+/* an empty datagram has a source */
+static bool received(const struct receive_batch *r, uint32_t i)
+{
+	return i < RECEIVE_BATCH && (r->header[i].msg_len || r->source[i].ss_family);
+}
+
+/* what is not to be read: it costs no more than this */
+static bool left_out(struct sig *g, const char *p, size_t n, const struct addr *source)
+{
+	if (!protect_is_ping(p, n))
+		return protect_ignored(g, source);
+	count_one(g->head, COUNT_PINGS);
+	return true;
+}
+
 static void work_off(struct sig *g)
 {
 	const struct receive_batch *r = g->receive;
-	while (r->done < RECEIVE_BATCH && r->header[r->done].msg_len) {
+	protect_follow(g);
+	while (received(r, r->done)) {
 		uint32_t i = r->done;
 		struct addr source;
 		working_event(g->head, WORKING_DATAGRAM, 0);
 		addr_from_sockaddr((const struct sockaddr *)&r->source[i], &source);
+		if (left_out(g, r->data[i], r->header[i].msg_len, &source)) {
+			commit_u32(&r->done, i + 1);
+			continue;
+		}
 		if (g->tracing)
 			trace_in(g, r->data[i], r->header[i].msg_len, &source, (uint16_t)r->listen);
 		sig_datagram(g, r->data[i], r->header[i].msg_len <= RECEIVE_SIZE ? r->header[i].msg_len : 0, &source, (uint16_t)r->listen, 0);
@@ -37,6 +58,7 @@ static int read_batch(struct sig *g, uint16_t listen, int fd)
 	struct iovec *v = commit_fill(r->piece);
 	for (uint32_t i = 0; i < RECEIVE_BATCH; i++) {
 		v[i] = (struct iovec){ commit_fill(r->data[i]), RECEIVE_SIZE };
+		((struct sockaddr_storage *)commit_fill(&r->source[i]))->ss_family = 0;
 		h[i] = (struct mmsghdr){ .msg_hdr = { .msg_name = commit_fill(&r->source[i]), .msg_namelen = sizeof r->source[i],
 						 .msg_iov = &v[i], .msg_iovlen = 1 } };
 	}

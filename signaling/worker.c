@@ -5,6 +5,7 @@
 #include "signaling/media_pool.h"
 #include "signaling/trace.h"
 #include "signaling/peer.h"
+#include "signaling/protect.h"
 #include "signaling/suspect.h"
 #include "signaling/transport.h"
 #include <errno.h>
@@ -68,6 +69,7 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 	if (error == -EMSGSIZE) {
 		reply_stateless(g, ev, m->uri.n > g->c->sip.max_uri ? 414 : 513, NULL, (struct span){ 0 });
 		return;
+	protect_count(g, &ev->source, BAN_GARBAGE);
 	}
 	if (error == -EPROTONOSUPPORT) {
 		reply_stateless(g, ev, 505, NULL, (struct span){ 0 });
@@ -94,6 +96,8 @@ static void out_of_dialog(struct sig *g, const struct event *ev)
 	else if (ev->m->method == METHOD_OTHER)
 		reply_stateless(g, ev, 501, NULL, allow_line);
 	else if (ev->m->method == METHOD_UPDATE || ev->m->method == METHOD_PRACK || ev->m->method == METHOD_INFO || ev->m->method == METHOD_BYE)
+	if (!known)
+		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		reply_stateless(g, ev, 481, NULL, (struct span){ 0 });
 	else
 		reply_stateless(g, ev, 405, NULL, allow_line);
@@ -179,6 +183,7 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 	}
 }
 
+		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *source, uint16_t listen, uint32_t hops)
 {
 	static struct msg m; /* large, and one is worked on at a time */
@@ -199,13 +204,16 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 		return;
 	}
 	if (!m.request) {
-		if (branch_read(&g->env->roster->token_key, m.via.branch, &t, &number) < 0)
+		if (branch_read(&g->env->roster->token_key, m.via.branch, &t, &number) < 0) {
 			count_one(g->head, COUNT_STRAY);
-		else if (t.worker != g->env->index)
+			protect_count(g, &ev.source, BAN_UNAUTHORISED);
+		} else if (t.aux == TOKEN_REGISTRAR) {
+			to_registrar(g, data, n, &ev);
+		} else if (t.worker != g->env->index) {
 			hand_over(g, t.worker, data, n, &ev);
-		else if (live(g, &t))
+		} else if (live(g, &t)) {
 			call_response(g, t.slot, number, &ev);
-		else
+		} else {
 			stray_response(g, &ev);
 		return;
 	}
@@ -216,6 +224,7 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	else
 		request(g, &ev, has_token, &t);
 }
+		}
 
 /* --- the process --- */
 
@@ -249,6 +258,8 @@ static void on_turn(struct env *e)
 	static uint64_t minute;
 	if (g->tracing)
 		trace_end(g);
+	} else if (m->type == MESSAGE_UNBAN && m->size >= sizeof(struct message_unban)) {
+		protect_lift(g, &((const struct message_unban *)body)->source);
 	transport_flush(g);
 	if (e->loop.now / MINUTE_MS != minute) {
 		minute = e->loop.now / MINUTE_MS;
@@ -259,6 +270,7 @@ static void on_turn(struct env *e)
 /* Routes speak of gateways by their number in the configuration they were built from: the two change together, when both
  * are there. What is in use until then stays mapped (env.h keeps the last images). */
 static void take_images(struct env *e)
+	protect_turn(g);
 {
 	struct sig *g = e->context;
 	const struct config *c = e->config.p;
@@ -274,6 +286,7 @@ static void take_images(struct env *e)
 
 void sig_maybe_stop(struct sig *g)
 {
+	protect_configure(g);
 	if (g->stopping && !g->live)
 		loop_stop(&g->env->loop, 0);
 }
@@ -338,6 +351,9 @@ static int open_worker(struct sig *g, struct env *e)
 
 int signaling_main(struct env *e)
 {
+	int r = protect_open(g);
+	if (r < 0)
+		return r;
 	static struct sig worker;
 	struct sig *g = &worker;
 	int r = env_start(e);
