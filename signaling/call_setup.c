@@ -259,10 +259,10 @@ void call_invite(struct sig *g, const struct event *came)
 
 	if (!g->routes || !identify(g, ev, &a)) {
 		count_one(g->head, COUNT_UNAUTHORISED);
-		if (!g->routes)
-			call_refuse(g, ev, CONFIG_NONE, END_OVERLOAD, overload_lines);
 		if (g->routes)
 			protect_count(g, &ev->source, BAN_UNAUTHORISED);
+		if (!g->routes)
+			call_refuse(g, ev, CONFIG_NONE, END_OVERLOAD, overload_lines);
 		else if (g->c->param[P_SS_REPLY_UNAUTHORIZED])
 			call_refuse(g, ev, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
 		return;

@@ -60,6 +60,7 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 {
 	const struct msg *m = ev->m;
 	count_one(g->head, COUNT_MALFORMED);
+	protect_count(g, &ev->source, BAN_GARBAGE);
 	if (!m->request || !m->answerable || m->method == METHOD_ACK)
 		return;
 	if (!g->c->param[P_SS_REPLY_UNAUTHORIZED] && !(g->routes && routes_known_source(g->routes, g->c, &ev->source)))
@@ -69,7 +70,6 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 	if (error == -EMSGSIZE) {
 		reply_stateless(g, ev, m->uri.n > g->c->sip.max_uri ? 414 : 513, NULL, (struct span){ 0 });
 		return;
-	protect_count(g, &ev->source, BAN_GARBAGE);
 	}
 	if (error == -EPROTONOSUPPORT) {
 		reply_stateless(g, ev, 505, NULL, (struct span){ 0 });
@@ -87,6 +87,8 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 static void out_of_dialog(struct sig *g, const struct event *ev)
 {
 	bool known = g->routes && routes_known_source(g->routes, g->c, &ev->source);
+	if (!known)
+		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 	if (!known && !g->c->param[P_SS_REPLY_UNAUTHORIZED]) {
 		count_one(g->head, COUNT_UNAUTHORISED);
 		return;
@@ -96,8 +98,6 @@ static void out_of_dialog(struct sig *g, const struct event *ev)
 	else if (ev->m->method == METHOD_OTHER)
 		reply_stateless(g, ev, 501, NULL, allow_line);
 	else if (ev->m->method == METHOD_UPDATE || ev->m->method == METHOD_PRACK || ev->m->method == METHOD_INFO || ev->m->method == METHOD_BYE)
-	if (!known)
-		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		reply_stateless(g, ev, 481, NULL, (struct span){ 0 });
 	else
 		reply_stateless(g, ev, 405, NULL, allow_line);
@@ -174,6 +174,7 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 		call_request(g, t->slot, t, ev);
 	} else if (m->to.tag.n) {
 		count_one(g->head, COUNT_STRAY);
+		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		if (g->c->param[P_SS_REPLY_UNAUTHORIZED] || (g->routes && routes_known_source(g->routes, g->c, &ev->source)))
 			reply_stateless(g, ev, 481, NULL, (struct span){ 0 });
 	} else if (m->method == METHOD_INVITE) {
@@ -183,7 +184,6 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 	}
 }
 
-		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *source, uint16_t listen, uint32_t hops)
 {
 	static struct msg m; /* large, and one is worked on at a time */
@@ -207,14 +207,13 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 		if (branch_read(&g->env->roster->token_key, m.via.branch, &t, &number) < 0) {
 			count_one(g->head, COUNT_STRAY);
 			protect_count(g, &ev.source, BAN_UNAUTHORISED);
-		} else if (t.aux == TOKEN_REGISTRAR) {
-			to_registrar(g, data, n, &ev);
 		} else if (t.worker != g->env->index) {
 			hand_over(g, t.worker, data, n, &ev);
 		} else if (live(g, &t)) {
 			call_response(g, t.slot, number, &ev);
 		} else {
 			stray_response(g, &ev);
+		}
 		return;
 	}
 	bool has_token = m.to.tag.n && tag_read(&g->env->roster->token_key, m.to.tag, &t) == 0;
@@ -224,7 +223,6 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	else
 		request(g, &ev, has_token, &t);
 }
-		}
 
 /* --- the process --- */
 
@@ -249,6 +247,8 @@ static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 	} else if (m->type == MESSAGE_HANGUP && m->size >= sizeof(struct message_call)) {
 		const struct message_call *c = (const struct message_call *)body;
 		call_hangup_order(g, c->slot, c->generation, END_OPERATOR);
+	} else if (m->type == MESSAGE_UNBAN && m->size >= sizeof(struct message_unban)) {
+		protect_lift(g, &((const struct message_unban *)body)->source);
 	}
 }
 
@@ -258,9 +258,8 @@ static void on_turn(struct env *e)
 	static uint64_t minute;
 	if (g->tracing)
 		trace_end(g);
-	} else if (m->type == MESSAGE_UNBAN && m->size >= sizeof(struct message_unban)) {
-		protect_lift(g, &((const struct message_unban *)body)->source);
 	transport_flush(g);
+	protect_turn(g);
 	if (e->loop.now / MINUTE_MS != minute) {
 		minute = e->loop.now / MINUTE_MS;
 		capacity_decay(g);
@@ -270,13 +269,13 @@ static void on_turn(struct env *e)
 /* Routes speak of gateways by their number in the configuration they were built from: the two change together, when both
  * are there. What is in use until then stays mapped (env.h keeps the last images). */
 static void take_images(struct env *e)
-	protect_turn(g);
 {
 	struct sig *g = e->context;
 	const struct config *c = e->config.p;
 	if (!e->routes.p || routes_verify(e->routes.p, e->routes.size) < 0 || routes_config_generation(e->routes.p) != c->generation)
 		return;
 	g->routes = e->routes.p;
+	protect_configure(g);
 	if (g->c == c)
 		return;
 	g->c = c;
@@ -286,7 +285,6 @@ static void take_images(struct env *e)
 
 void sig_maybe_stop(struct sig *g)
 {
-	protect_configure(g);
 	if (g->stopping && !g->live)
 		loop_stop(&g->env->loop, 0);
 }
@@ -342,6 +340,9 @@ static int open_worker(struct sig *g, struct env *e)
 	g->private_key = (struct hash_key){ e->roster->token_key.k1, e->roster->token_key.k0 };
 	if (!g->arena || !g->scratch || !g->parser)
 		return -ENOMEM;
+	int r = protect_open(g);
+	if (r < 0)
+		return r;
 	take_images(e);
 	g->draining = e->roster->state == SYSTEM_DRAINING;
 	transport_configure(g);
@@ -351,9 +352,6 @@ static int open_worker(struct sig *g, struct env *e)
 
 int signaling_main(struct env *e)
 {
-	int r = protect_open(g);
-	if (r < 0)
-		return r;
 	static struct sig worker;
 	struct sig *g = &worker;
 	int r = env_start(e);
