@@ -28,11 +28,6 @@ static const struct row {
 	{ "parameters.SS_SIP_OPTIONS_CHECK_PERIOD", NULL, NAMED },
 	{ "parameters.SS_BLACK_LIST_*", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_PUBLISH_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_SIP_USER_AGENT_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_SIP_USER_AGENT_RETRY_DELAY", NULL, NAMED },
-	{ "parameters.SS_SIP_USER_AGENT_SEND_UNREGISTER", NULL, NAMED },
-	{ "parameters.SS_SIP_USER_AGENT_PRIVACY", "id", RESTRICTS },
-	{ "parameters.SS_SIP_USER_AGENT_PRIVACY", NULL, NAMED },
 	{ "parameters.SS_ENDPOINT_EXPIRE", NULL, NAMED },
 	{ "parameters.SS_ENDPOINT_NAT_EXPIRE", NULL, NAMED },
 	{ "parameters.SS_ENDPOINT_REGISTER_*", NULL, RESTRICTS },
@@ -42,8 +37,8 @@ static const struct row {
 	{ "parameters.SS_SIP_NAT_KEEP_ALIVE_*", NULL, NAMED },
 
 	{ "number_lists", NULL, RESTRICTS },
-	{ "registrations", NULL, NAMED },
-	{ "registration.*", NULL, NAMED },
+	{ "registrations.proxy", "tls:*", ENCRYPTS },
+	{ "registrations.proxy", "tcp:*", NAMED },
 	{ "rate_tables", NULL, BILLS },
 	{ "lrn_sources", NULL, NAMED },
 

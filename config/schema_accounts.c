@@ -100,6 +100,7 @@ static bool proxy_read(struct compile *c, const struct node *n, const struct pla
 		memset(&r->proxy, 0, sizeof(r->proxy));
 	}
 	type_host.read(&in, &type_host, &r->proxy_host);
+	built_check(c, place, n->at, whole.text, 1);
 	return true;
 }
 

@@ -29,6 +29,15 @@ static void hand_over(struct sig *g, uint32_t worker, const char *data, size_t n
 		count_one(g->head, COUNT_HANDED_OVER);
 }
 
+static void to_registrar(struct sig *g, const char *data, size_t n, const struct event *ev)
+{
+	struct message_datagram h = { ev->source, ev->listen, ev->hops };
+	if (env_push(g->env, seat_of(ROLE_REGISTRAR, 0), MESSAGE_DATAGRAM, &h, sizeof h, data, n) < 0)
+		count_one(g->head, COUNT_HANDED_LOST);
+	else
+		count_one(g->head, COUNT_HANDED_OVER);
+}
+
 static uint32_t partition_owner(const struct sig *g, const struct msg *m)
 {
 	uint32_t worker = call_id_worker(m->call_id, g->env->roster->instance);

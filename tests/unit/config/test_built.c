@@ -21,7 +21,8 @@ static const struct {
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {verify: off}}\n", "encrypts", "sip.tls.verify" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], digest: [sha-256]}\n", "authenticates", "sip.digest" },
 	{ "number_lists: {p: {type: black, on: callee}}\n", "restricts", "number_lists" },
-	{ "registrations: [{id: a, proxy: b, username: u, password: p}]\n", NULL, "registrations" },
+	{ "registrations: [{id: a, proxy: \"tls:b\", username: u, password: very-secret}]\n", "encrypts", "registrations[[]a].proxy: tls:b" },
+	{ "registrations: [{id: a, proxy: \"tcp:b\", username: u, password: very-secret}]\n", NULL, "registrations[[]a].proxy" },
 	{ "lrn_sources: {a: {type: sip, path: b}}\n", NULL, "lrn_sources" },
 	{ CUSTOMER("authentication: digest"), "authenticates", "mapping_gateways[[]cust].authentication: digest" },
 	{ CUSTOMER("periods: [{line_limit: 3}]"), "restricts", "mapping_gateways[[]cust].periods" },
@@ -95,6 +96,8 @@ Test(built, defaults_are_nothing)
 		"dial_plans: {p: [{match: \"1*\", rewrite: \"*\"}]}\n" CUSTOMER("reply_address: via, request_address: socket, support_privacy: off, callee_dial_plan: p"),
 		GATEWAY("privacy: id, p_asserted_identity: caller, p_preferred_identity: passthrough, reply_address: socket, request_address: contact"),
 		"parameters: {SS_SIP_E164_DISPLAY_FROM: e164, SS_SIP_ROUTING_GATEWAY_INVITE_USE_CONTACT: on}\n",
+		"registration: {rate: 5, unregister_timeout: 1}\nregistrations: [{id: a, proxy: b, username: u, password: p, period: 60, privacy: id, enabled: off}]\n",
+		"parameters: {SS_SIP_USER_AGENT_EXPIRE: 60, SS_SIP_USER_AGENT_RETRY_DELAY: 30, SS_SIP_USER_AGENT_SEND_UNREGISTER: off, SS_SIP_USER_AGENT_PRIVACY: id}\n",
 		"parameters: {SS_SIP_SESSION_TTL: 90, SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n",
 		"parameters: {SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
 	};

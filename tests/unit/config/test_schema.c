@@ -331,7 +331,7 @@ Test(schema, registration)
 		"registrations:\n"
 		"- {id: a, proxy: \"udp:127.0.0.1:5090\", username: u}\n"
 		"- {id: b, proxy: tcp:sip.example.net, username: u, auth_user: v, domain: d, period: auto, privacy: none, port: 5060}\n"
-		"- {id: c, proxy: \"tls:sip.example.net:5099\", username: u, period: 7200}\n"
+		"- {id: c, proxy: \"udp:sip.example.net:5099\", username: u, period: 7200}\n"
 		"- {id: d, proxy: \"[::1]\", username: u, enabled: off}\n"
 		"routing_gateways: [{id: g, via_registration: c}]\n");
 	const struct cfg_registration *g = CFG_LIST(r.config, &r.config->registrations, struct cfg_registration);
@@ -352,6 +352,7 @@ Test(schema, registration)
 	refuse(UP("proxy: \"h:x\""), NULL);
 	refuse(UP("proxy: \"h h\""), NULL);
 	refuse(UP("proxy: \"\""), NULL);
+	refuse(UP("proxy: \"tls:h\""), NULL); /* not built yet */
 	refuse(UP("realm: r"), "sw.yaml:2:17: registrations[a].proxy: is missing");
 }
 
