@@ -216,6 +216,8 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 		if (branch_read(&g->env->roster->token_key, m.via.branch, &t, &number) < 0) {
 			count_one(g->head, COUNT_STRAY);
 			protect_count(g, &ev.source, BAN_UNAUTHORISED);
+		} else if (t.aux == TOKEN_REGISTRAR) {
+			to_registrar(g, data, n, &ev);
 		} else if (t.worker != g->env->index) {
 			hand_over(g, t.worker, data, n, &ev);
 		} else if (live(g, &t)) {
