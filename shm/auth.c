@@ -43,6 +43,18 @@ uint64_t auth_key(const struct hash_key *key, enum auth_kind kind, struct span n
 	return h ? h : 1;
 }
 
+size_t auth_who(struct span name, const struct addr *source, char ret_text[AUTH_WHO_MAX])
+{
+	size_t n = 0;
+	for (size_t i = 0; i < name.n && i < AUTH_NAME_MAX; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+		ret_text[n++] = (char)(c > ' ' && c < 0x7f && c != '"' && c != '\\' ? c : '?');
+	}
+	if (n)
+		ret_text[n++] = '@';
+	return n + addr_format_ip(source, ret_text + n, AUTH_WHO_MAX - n);
+}
+
 /* --- reading --- */
 
 static const struct auth_record *set_of(const struct region *r, uint64_t key)

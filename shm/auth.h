@@ -75,6 +75,10 @@ struct auth_place { /* what a record is about */
 /* never 0; `call_id` n 0: none; the port of `source` does not count */
 uint64_t auth_key(const struct hash_key *key, enum auth_kind kind, struct span name, const struct addr *source, struct span call_id);
 
+#define AUTH_WHO_MAX (AUTH_NAME_MAX + ADDR_TEXT_MAX + 2)
+/* "1001@192.0.2.7" or "192.0.2.7", terminated; what does not belong into a line of text becomes '?'; returns the length */
+size_t auth_who(struct span name, const struct addr *source, char ret_text[AUTH_WHO_MAX]);
+
 /* Any process: 0 and a whole copy, or -ENOENT. */
 int auth_look(const struct region *signaling, uint64_t key, struct auth_state *ret_state);
 /* Any process, one by one: 0 with *ret_record (its state in copies[0]), -ENOENT, -EBUSY. */

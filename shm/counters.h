@@ -39,7 +39,19 @@
 	X(COUNT_PINGS, "sip_pings_total", "datagrams that are no messages: CRLF, zeroes, nothing") \
 	X(COUNT_BANNED_GARBAGE, "sources_banned_garbage_total", "sources banned for messages that could not be read") \
 	X(COUNT_BANNED_UNAUTHORISED, "sources_banned_unauthorised_total", "sources banned for unauthorised requests") \
-	X(COUNT_BANNED_NAMES, "sources_banned_names_total", "sources banned for naming unknown accounts")
+	X(COUNT_BANNED_NAMES, "sources_banned_names_total", "sources banned for naming unknown accounts") \
+	X(COUNT_ENDPOINT_REGISTERED, "endpoint_registrations_total", "REGISTER requests of endpoints that were granted") \
+	X(COUNT_ENDPOINT_REFUSED, "endpoint_registrations_refused_total", "REGISTER requests with right credentials that were refused") \
+	X(COUNT_ENDPOINTS_EXPIRED, "endpoints_expired_total", "contacts of endpoints that were not refreshed in time") \
+	X(COUNT_ENDPOINTS_RESTORED, "endpoints_restored_total", "contacts of endpoints read from state_dir") \
+	X(COUNT_STATE_ERRORS, "state_write_errors_total", "failed writes to state_dir, each tried again") \
+	X(COUNT_KEEP_ALIVES, "keep_alives_sent_total", "keep-alives sent to endpoints behind NAT") \
+	X(COUNT_KEEP_ALIVES_MISSED, "keep_alives_missed_total", "endpoints that a keep-alive pass did not get to") \
+	X(COUNT_CHALLENGED, "sip_challenged_total", "requests that were asked for credentials") \
+	X(COUNT_AUTHENTICATED, "sip_authenticated_total", "requests with right credentials") \
+	X(COUNT_WRONG_PASSWORDS, "sip_wrong_passwords_total", "requests with wrong credentials") \
+	X(COUNT_AUTH_REFUSED, "sip_authentication_refused_total", "requests refused because of too many challenges, a time-out or a suspension") \
+	X(COUNT_SUSPENDED, "suspensions_total", "terminals and sources suspended")
 
 enum counter {
 #define X(id, name, help) id,

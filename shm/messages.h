@@ -16,7 +16,9 @@ enum message_type {
 	MESSAGE_REGISTER,     /* control -> registrar: the id of an entry: registers now */
 	MESSAGE_UNREGISTER, /* control -> registrar: the id of an entry: takes it back until the next MESSAGE_REGISTER */
 	MESSAGE_BINDING,       /* any -> signaling: struct message_binding + texts: contact of an account of yours; taken unless it is known as new or newer */
-	MESSAGE_UNBAN         /* control -> signaling: struct message_unban: protect.h */
+	MESSAGE_UNBAN,        /* control -> signaling: struct message_unban: protect.h */
+	MESSAGE_AUTH,         /* signaling -> signaling: struct message_auth: counts for a record of yours, shm/auth.h */
+	MESSAGE_UNSUSPEND     /* control -> signaling: struct message_unsuspend */
 };
 struct message_datagram {
 	struct addr source;
@@ -32,6 +34,20 @@ struct message_binding {
 };
 struct message_unban {
 	struct addr source; /* the port does not count */
+};
+#define MESSAGE_NAME 64u
+struct message_auth {
+	uint32_t kind, event;      /* enum auth_kind, enum auth_event */
+	uint64_t key;              /* of the record */
+	uint64_t request, name;    /* hashes: of what is counted, of the account's name */
+	struct addr source;
+	uint32_t name_n;
+	char text[MESSAGE_NAME];   /* the name; of a long one the beginning */
+};
+struct message_unsuspend {
+	struct addr source;        /* family 0: from wherever */
+	uint32_t name_n;           /* 0: whoever */
+	char name[MESSAGE_NAME];
 };
 struct message_call {
 	uint32_t slot, generation;

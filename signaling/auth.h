@@ -27,6 +27,9 @@ enum auth_result auth_check(struct sig *g, const struct event *ev, struct auth *
 /* A request that needs no credentials (OPTIONS, an unknown method), of a source that is no gateway: AUTH_OK unless the terminal is
  * suspended, or SS_REPLY_UNAUTHORIZED is off and it names no account. */
 enum auth_result auth_stranger(struct sig *g, const struct event *ev);
+/* whether a request that belongs to nothing may be answered at all: not those of strangers that name no account when
+ * SS_REPLY_UNAUTHORIZED is off */
+bool auth_answers(const struct sig *g, const struct event *ev);
 
 /* How the registration of `account` (its name) that auth_check() let through ended: refused (SS_ENDPOINT_REGISTER_RETRY), or not */
 void auth_register_failed(struct sig *g, const struct event *ev, struct span account);
@@ -34,4 +37,9 @@ void auth_register_good(struct sig *g, const struct event *ev, struct span accou
 
 /* the worker that owns what is known of an account of this name: its location and its suspensions */
 uint32_t auth_owner(const struct sig *g, struct span account);
+
+void auth_open(struct sig *g); /* at the worker's start */
+/* MESSAGE_AUTH: another worker's counts; MESSAGE_UNSUSPEND: whom an operator lets off, each worker its own records */
+void auth_message(struct sig *g, const struct message_auth *m);
+void auth_unsuspend(struct sig *g, const struct message_unsuspend *m);
 #endif

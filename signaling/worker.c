@@ -1,5 +1,7 @@
 /* The signalling process: whose message is it, and what kind. */
 #include "signaling/worker.h"
+#include "signaling/auth.h"
+#include "signaling/bindings.h"
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/media_pool.h"
@@ -96,12 +98,10 @@ static void malformed(struct sig *g, const struct event *ev, int error, const ch
 static void out_of_dialog(struct sig *g, const struct event *ev)
 {
 	bool known = g->routes && routes_known_source(g->routes, g->c, &ev->source);
+	if (!known && auth_stranger(g, ev) != AUTH_OK)
+		return;
 	if (!known)
 		protect_count(g, &ev->source, BAN_UNAUTHORISED);
-	if (!known && !g->c->param[P_SS_REPLY_UNAUTHORIZED]) {
-		count_one(g->head, COUNT_UNAUTHORISED);
-		return;
-	}
 	if (ev->m->method == METHOD_OPTIONS)
 		reply_stateless(g, ev, ev->m->max_forwards == 0 ? 483 : 200, NULL, allow_line);
 	else if (ev->m->method == METHOD_OTHER)
@@ -184,7 +184,7 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 	} else if (m->to.tag.n) {
 		count_one(g->head, COUNT_STRAY);
 		protect_count(g, &ev->source, BAN_UNAUTHORISED);
-		if (g->c->param[P_SS_REPLY_UNAUTHORIZED] || (g->routes && routes_known_source(g->routes, g->c, &ev->source)))
+		if (auth_answers(g, ev))
 			reply_stateless(g, ev, 481, NULL, (struct span){ 0 });
 	} else if (m->method == METHOD_INVITE) {
 		call_invite(g, ev);
@@ -260,6 +260,10 @@ static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 		call_hangup_order(g, c->slot, c->generation, END_OPERATOR);
 	} else if (m->type == MESSAGE_UNBAN && m->size >= sizeof(struct message_unban)) {
 		protect_lift(g, &((const struct message_unban *)body)->source);
+	} else if (m->type == MESSAGE_AUTH && m->size >= sizeof(struct message_auth)) {
+		auth_message(g, (const struct message_auth *)body);
+	} else if (m->type == MESSAGE_UNSUSPEND && m->size >= sizeof(struct message_unsuspend)) {
+		auth_unsuspend(g, (const struct message_unsuspend *)body);
 	}
 }
 
@@ -354,6 +358,7 @@ static int open_worker(struct sig *g, struct env *e)
 	int r = protect_open(g);
 	if (r < 0)
 		return r;
+	auth_open(g);
 	take_images(e);
 	g->draining = e->roster->state == SYSTEM_DRAINING;
 	transport_configure(g);

@@ -23,7 +23,7 @@
 /* `aux` of the ids in REGISTERs: slot and generation are those of shm/registration.h. Branches of calls have 0 there. */
 #define TOKEN_REGISTRAR 0x40u
 
-enum token_purpose { TOKEN_CALL_ID = 'c', TOKEN_BRANCH = 'b', TOKEN_TAG = 't' };
+enum token_purpose { TOKEN_CALL_ID = 'c', TOKEN_BRANCH = 'b', TOKEN_TAG = 't', TOKEN_NONCE = 'n' };
 
 struct token {
 	uint8_t worker;
