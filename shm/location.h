@@ -19,6 +19,7 @@
 #include "shm/env.h"
 
 #define LOCATION_CONTACTS    10u /* of an account: the most that max_contacts can be */
+#define LOCATION_SET         (2 * LOCATION_CONTACTS + 1)
 #define LOCATION_ACCOUNT_MAX 64u
 #define LOCATION_NONE        UINT32_MAX
 #define LOCATION_UNIT        64u
@@ -134,12 +135,12 @@ struct location { /* private, derived from the region by location_open() */
 	uint32_t bindings;       /* contacts in all records */
 };
 
-struct location_set { /* an account's contacts, being changed */
+struct location_set { /* an account's contacts, being changed: while they are, there may be more than it can have */
 	uint32_t n;
 	struct {
 		struct location_binding b; /* b.n[] is set by location_put() */
 		struct span text[LOCATION_TEXTS];
-	} at[LOCATION_CONTACTS];
+	} at[LOCATION_SET];
 };
 
 /* Takes over what lies in the region, empty or left by a dead predecessor. 0 or -ENOMEM. */

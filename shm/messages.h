@@ -73,12 +73,14 @@ struct message_trace {
 };
 enum event_type { EVENT_CALL_START = 1, EVENT_CALL_ANSWER, EVENT_CALL_END, EVENT_ALARM,
 	EVENT_REGISTERED, EVENT_REGISTRATION_FAILED, EVENT_UNREGISTERED,
-	EVENT_SUSPENDED };
+	EVENT_SUSPENDED,
+	EVENT_ENDPOINT_REGISTERED, EVENT_ENDPOINT_UNREGISTERED, EVENT_ENDPOINT_EXPIRED };
 struct message_event {
 	uint32_t type;             /* enum event_type */
 	uint32_t slot, generation; /* of the call */
 	uint16_t code, reason;
 	uint8_t call_id[16];
-	/* alarm, suspended: text follows; registrations: their id and, after a zero, the reason */
+	/* alarm, suspended: text follows; registrations: their id and, after a zero, the reason; endpoints: the account
+	   and, after a zero, the Contact URI */
 };
 #endif

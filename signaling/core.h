@@ -11,6 +11,7 @@
 #include "shm/counters.h"
 #include "shm/env.h"
 #include "shm/journal.h"
+#include "shm/location.h"
 #include "shm/media.h"
 #include "shm/messages.h"
 #include "shm/poison.h"
@@ -80,6 +81,8 @@ struct sig {
 	struct index dones;           /* key -> entry of AREA_DONE */
 	uint32_t next_done;
 	uint64_t unnamed;             /* journal entry (sequence + 1) that is written and that the next done_add() names; 0: none */
+	struct location location;     /* contacts of the accounts that are ours, bindings.h */
+	struct bindings_timer *binding_timer; /* one per record */
 	struct media_pool pool[WORKERS_MAX];
 	uint32_t next_pool;
 

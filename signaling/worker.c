@@ -7,8 +7,8 @@
 #include "signaling/media_pool.h"
 #include "signaling/trace.h"
 #include "signaling/peer.h"
+#include "signaling/register.h"
 #include "signaling/protect.h"
-#include "signaling/suspect.h"
 #include "signaling/transport.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -125,7 +125,7 @@ static void ack_of_failure(struct sig *g, const struct event *ev)
 	struct call_txn *t = &w.s.txn[e % CALL_TXNS];
 	if (t->state == TXN_COMPLETED) {
 		struct span last = { block_at(g->blocks.plan, t->message), t->message_n };
-		done_add(g, DONE_RESPONSE, t->key, last, t->listen, &t->to, ev->now);
+		done_add_in(&w, DONE_RESPONSE, t->key, last, t->listen, &t->to);
 		txn_free(&w, t);
 	}
 	work_commit(&w);
@@ -170,6 +170,7 @@ static bool repeated(struct sig *g, const struct event *ev)
 static void request(struct sig *g, const struct event *ev, bool has_token, const struct token *t)
 {
 	const struct msg *m = ev->m;
+	CRASHMARK("owned", ev->data, ev->n);
 	if (m->method == METHOD_ACK) {
 		if (has_token && live(g, t) && acknowledges_answer(g, ev))
 			call_request(g, t->slot, t, ev);
@@ -177,6 +178,8 @@ static void request(struct sig *g, const struct event *ev, bool has_token, const
 			ack_of_failure(g, ev);
 	} else if (repeated(g, ev)) {
 		return;
+	} else if (m->method == METHOD_REGISTER) {
+		register_request(g, ev);
 	} else if (m->method == METHOD_CANCEL) {
 		call_cancel(g, ev);
 	} else if (has_token && live(g, t)) {
@@ -228,7 +231,7 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 		return;
 	}
 	bool has_token = m.to.tag.n && tag_read(&g->env->roster->token_key, m.to.tag, &t) == 0;
-	uint32_t owner = has_token ? t.worker : partition_owner(g, &m);
+	uint32_t owner = m.method == METHOD_REGISTER ? register_owner(g, &m) : has_token ? t.worker : partition_owner(g, &m);
 	if (owner != g->env->index)
 		hand_over(g, owner, data, n, &ev);
 	else
@@ -296,6 +299,7 @@ static void take_images(struct env *e)
 	g->c = c;
 	transport_configure(g);
 	adopt_renumber(g);
+	bindings_configure(g);
 }
 
 void sig_maybe_stop(struct sig *g)
@@ -362,7 +366,6 @@ static int open_worker(struct sig *g, struct env *e)
 	take_images(e);
 	g->draining = e->roster->state == SYSTEM_DRAINING;
 	transport_configure(g);
-	suspect_begin(g);
 	return adopt(g);
 }
 
@@ -382,6 +385,8 @@ int signaling_main(struct env *e)
 	r = open_worker(g, e);
 	if (r == 0)
 		r = transport_open(g);
+	if (r == 0)
+		r = bindings_open(g);
 	if (r < 0) {
 		log_error("cannot start: %s", strerror(-r));
 		return 1;

@@ -19,7 +19,7 @@
 
 #define MSG_VIAS        70u
 #define MSG_ROUTES      32u
-#define MSG_CONTACTS    5u /* more are left out */
+#define MSG_CONTACTS    11u /* more are left out: one more than an account can have */
 #define MSG_OPTIONS     32u /* more are left out; of Require and Proxy-Require: -EMSGSIZE */
 #define MSG_DIVERSIONS  8u  /* more are left out */
 #define MSG_IDENTITIES  2u  /* more are left out */
