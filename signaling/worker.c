@@ -203,11 +203,11 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	struct token t;
 	uint32_t number;
 	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m, REPLY_AUTO };
-	CRASHMARK("datagram", data, n);
 	if (poison_known(g->env, data, n)) {
 		count_one(g->head, COUNT_POISONED);
 		return;
 	}
+	CRASHMARK("datagram", data, n);
 	int r = msg_parse(g->parser, data, n, &m, &why);
 	if (r == -ENODATA)
 		return;
@@ -261,6 +261,8 @@ static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 	} else if (m->type == MESSAGE_HANGUP && m->size >= sizeof(struct message_call)) {
 		const struct message_call *c = (const struct message_call *)body;
 		call_hangup_order(g, c->slot, c->generation, END_OPERATOR);
+	} else if (m->type == MESSAGE_BINDING) {
+		bindings_take(g, body, m->size);
 	} else if (m->type == MESSAGE_UNBAN && m->size >= sizeof(struct message_unban)) {
 		protect_lift(g, &((const struct message_unban *)body)->source);
 	} else if (m->type == MESSAGE_AUTH && m->size >= sizeof(struct message_auth)) {
@@ -392,8 +394,9 @@ int signaling_main(struct env *e)
 		return 1;
 	}
 	adopt_resend(g);
+	transport_flush(g);
+	env_ready(e); /* before the replay: what makes us hang shall be found out soon */
 	transport_replay(g);
 	transport_flush(g);
-	env_ready(e);
 	return env_run(e);
 }
