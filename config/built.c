@@ -48,7 +48,6 @@ static const struct row {
 	{ "mapping_gateways.periods", NULL, RESTRICTS },
 
 	{ "routing_gateways.addresses", ">1", NAMED },
-	{ "routing_gateways.via_registration", NULL, NAMED },
 	{ "routing_gateways.transport", "tls", ENCRYPTS },
 	{ "routing_gateways.transport", "tcp", NAMED },
 	{ "routing_gateways.reserved_lines", NULL, RESTRICTS },

@@ -53,13 +53,14 @@ struct gateway_row {
 	const char *kind;
 	bool enabled, addressed;
 	uint32_t lock, line_limit, cell;
+	const struct cfg_routing_gateway *routing; /* NULL: a mapping gateway */
 };
 
 static void add_gateway(struct command *c, const struct gateway_row *g, struct json *list)
 {
 	struct view_sum s = view_sum(c->control->env, g->cell);
 	struct json *o = js_object();
-	char reason[32] = "";
+	char reason[120] = "";
 	const char *state = "up";
 	if (!g->enabled) {
 		state = "disabled";
@@ -70,6 +71,8 @@ static void add_gateway(struct command *c, const struct gateway_row *g, struct j
 	} else if (!g->addressed) {
 		state = "down";
 		snprintf(reason, sizeof(reason), "no address");
+	} else if (g->routing && view_down(c->control->env, control_config(c->control), g->routing, reason, sizeof(reason))) {
+		state = "down";
 	}
 	js_add_text(o, "id", g->id);
 	js_add_text(o, "kind", span_of(g->kind));
@@ -89,14 +92,15 @@ int command_gateways(struct command *c)
 		const struct cfg_mapping_gateway *g = cfg_mapping(config, i);
 		add_gateway(c,
 			&(struct gateway_row){ cfg_span(config, g->id), "mapping", g->enabled, true, g->lock,
-				g->line_limit, cell_mapping(config, i) },
+				g->line_limit, cell_mapping(config, i), NULL },
 			list);
 	}
 	for (uint32_t i = 0; i < config->routing_gateways.n; i++) {
 		const struct cfg_routing_gateway *g = cfg_routing(config, i);
 		add_gateway(c,
-			&(struct gateway_row){ cfg_span(config, g->id), "routing", g->enabled, g->addresses.n > 0,
-				g->lock, g->line_limit, cell_routing(config, i) },
+			&(struct gateway_row){ cfg_span(config, g->id), "routing", g->enabled,
+				g->addresses.n > 0 || g->via_registration < config->registrations.n, g->lock, g->line_limit,
+				cell_routing(config, i), g },
 			list);
 	}
 	js_add(c->result, "gateways", list);
@@ -143,9 +147,9 @@ static bool full(const void *context, uint32_t gateway, enum route_verdict *ret_
 
 static bool down(const void *context, uint32_t gateway)
 {
-	(void)context;
-	(void)gateway;
-	return false; /* nobody watches gateways in this version: a gateway is up */
+	const struct env *e = context;
+	char text[80];
+	return view_down(e, e->config.p, cfg_routing(e->config.p, gateway), text, sizeof(text));
 }
 
 static void add_step(struct json *steps, const char *step, const char *format, ...)

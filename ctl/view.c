@@ -1,5 +1,7 @@
 #include "ctl/view.h"
 #include "base/clock.h"
+#include "shm/registration.h"
+#include <stdio.h>
 
 /* --- calls ------------------------------------------------------------------------------------------------------- */
 
@@ -131,6 +133,24 @@ struct view_sum view_sum(const struct env *e, uint32_t cell)
 }
 
 /* --- gateways ---------------------------------------------------------------------------------------------------- */
+
+bool view_down(const struct env *e, const struct config *c, const struct cfg_routing_gateway *g, char *ret_reason, size_t cap)
+{
+	static struct registration_state s; /* large */
+	uint32_t generation = 0;
+	if (g->via_registration >= c->registrations.n)
+		return false;
+	const struct cfg_registration *entry = CFG_LIST(c, &c->registrations, struct cfg_registration) + g->via_registration;
+	const struct registration *r = registration_at(e, registration_find(e, cfg_span(c, entry->id), REGISTRATION_NOWHERE));
+	const char *state = entry->enabled ? "waiting" : "disabled";
+	if (r && slot_read(&r->slot, r->copies, sizeof(s), &generation, &s) == 0) {
+		if (s.expires_ms > clock_ms())
+			return false;
+		state = registration_state_text(&s);
+	}
+	snprintf(ret_reason, cap, "registration %s: %s", cfg_str(c, entry->id), state);
+	return true;
+}
 
 uint32_t view_mapping(const struct config *c, struct span id)
 {

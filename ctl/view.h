@@ -35,6 +35,9 @@ struct view_sum view_sum(const struct env *e, uint32_t cell);
 /* of one worker */
 struct view_sum view_cell(const struct env *e, uint32_t worker, uint32_t cell);
 
+/* it goes by a registration that is not there at present, and what that one does: "registration up1: failed" */
+bool view_down(const struct env *e, const struct config *c, const struct cfg_routing_gateway *g, char *ret_reason, size_t cap);
+
 /* the mapping or routing gateway of that id, CONFIG_NONE: none */
 uint32_t view_mapping(const struct config *c, struct span id);
 uint32_t view_routing(const struct config *c, struct span id);

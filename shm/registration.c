@@ -1,4 +1,5 @@
 #include "shm/registration.h"
+#include "shm/copy.h"
 
 uint64_t registration_hash(struct span id)
 {
@@ -40,6 +41,17 @@ uint32_t registration_find(const struct env *e, struct span id, uint32_t hint)
 		if (is_it(registration_at(e, i), hash, id))
 			return i;
 	return REGISTRATION_NOWHERE;
+}
+
+int registration_server(const struct registration *r, struct addr *ret_addr)
+{
+	for (int i = 0; i < SLOT_TRIES; i++) {
+		struct slot seen = { .generation = CMM_LOAD_SHARED(r->slot.generation), .commit = __atomic_load_n(&r->slot.commit, __ATOMIC_ACQUIRE) };
+		copy_racing(ret_addr, &r->copies[seen.commit & 1].server, sizeof *ret_addr);
+		if (slot_unchanged(&r->slot, &seen))
+			return ret_addr->family == 4 || ret_addr->family == 6 ? 0 : -ENOENT;
+	}
+	return CMM_LOAD_SHARED(r->slot.state) == SLOT_LIVE ? -EBUSY : -ENOENT;
 }
 
 const char *registration_state_text(const struct registration_state *s)

@@ -13,11 +13,17 @@
 #include "signaling/stage.h"
 #include "signaling/trace.h"
 #include "signaling/transport.h"
+#include "signaling/upstream.h"
 #include <errno.h>
 
-static const struct addr *gateway_address(const struct config *c, const struct cfg_routing_gateway *gw)
+/* false: it has none at present */
+static bool gateway_address(const struct sig *g, const struct cfg_routing_gateway *gw, struct addr *ret_addr)
 {
-	return CFG_LIST(c, &gw->addresses, struct addr);
+	if (upstream_of(g->c, gw))
+		return upstream_address(g, gw, ret_addr);
+	if (gw->addresses.n)
+		*ret_addr = *CFG_LIST(g->c, &gw->addresses, struct addr);
+	return gw->addresses.n != 0;
 }
 
 static uint32_t group_limit(const struct config *c, uint32_t group)
@@ -28,7 +34,8 @@ static uint32_t group_limit(const struct config *c, uint32_t group)
 static bool take_gateway(struct sig *g, uint32_t i, uint64_t now)
 {
 	const struct cfg_routing_gateway *gw = cfg_routing(g->c, i);
-	if (!gw->enabled || !gw->addresses.n || !capacity_take_line(g, cell_routing(g->c, i), gw->line_limit))
+	struct addr address;
+	if (!gw->enabled || upstream_down(g, gw) || !gateway_address(g, gw, &address) || !capacity_take_line(g, cell_routing(g->c, i), gw->line_limit))
 		return false;
 	if (gw->group >= g->c->groups.n || capacity_take_line(g, cell_group(g->c, gw->group), group_limit(g->c, gw->group))) {
 		if (capacity_take_rate(g, cell_routing(g->c, i), gw->rate_limit, now))
@@ -84,7 +91,8 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	s->attempt_wall_ms = clock_wall_ms();
 	s->progress_wall_ms = s->alert_wall_ms = 0;
 	s->pdd_ms = UINT64_MAX;
-	leg->target = leg->source = *gateway_address(w->g->c, gw);
+	gateway_address(w->g, gw, &leg->target);
+	leg->source = leg->target;
 	leg->listen = transport_listen_for(w->g, &leg->target, s->leg[LEG_CALLER].listen);
 	leg->cseq_local = 1;
 	leg->cseq_remote = leg->remote_tag_n = 0;
@@ -134,7 +142,7 @@ static bool repeat(struct work *w, struct span uri, const struct addr *to)
 	w->s.stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
 	leg->cseq_local++;
 	leg->remote_tag_n = 0;
-	leg->target = *gateway_address(c, gw);
+	gateway_address(w->g, gw, &leg->target);
 	identity_put(w, gw);
 	if (to) {
 		work_put(w, TEXT_OUT_URI, uri);

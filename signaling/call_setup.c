@@ -12,6 +12,7 @@
 #include "signaling/session_timer.h"
 #include "signaling/trace.h"
 #include "signaling/transport.h"
+#include "signaling/upstream.h"
 #include <errno.h>
 
 #define LATE_MS 500u /* event loop lag beyond which new calls are refused */
@@ -125,9 +126,8 @@ static bool gateway_full(const void *context, uint32_t gateway, enum route_verdi
 }
 static bool gateway_down(const void *g, uint32_t gateway)
 {
-	(void)g;
-	(void)gateway; /* no pings yet: a gateway is up */
-	return false;
+	const struct sig *sig = g;
+	return upstream_down(sig, cfg_routing(sig->c, gateway));
 }
 
 static enum end_reason find_route(struct work *w, const struct asked *a)

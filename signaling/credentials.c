@@ -1,4 +1,5 @@
 #include "signaling/credentials.h"
+#include "signaling/upstream.h"
 #include "sip/digest.h"
 #include "sip/msg_parts.h"
 
@@ -15,6 +16,9 @@ static bool is_gateways(const struct work *w, const struct addr *a)
 {
 	const struct cfg_routing_gateway *gw = gateway_of(w);
 	const struct addr *own = gw ? CFG_LIST(w->g->c, &gw->addresses, struct addr) : NULL;
+	struct addr proxy;
+	if (gw && upstream_of(w->g->c, gw))
+		return upstream_address(w->g, gw, &proxy) && addr_same_ip(&proxy, a) && proxy.port == a->port;
 	for (uint32_t i = 0; gw && i < gw->addresses.n; i++)
 		if (addr_same_ip(&own[i], a) && own[i].port == a->port)
 			return true;
@@ -34,12 +38,13 @@ void credentials_next_attempt(struct work *w)
 }
 
 /* the first challenge that we can answer (RFC 8760 section 2.4) */
-static bool find_challenge(const struct msg *m, struct digest_challenge *ret_challenge, struct span *ret_value)
+static bool find_challenge(const struct msg *m, struct span realm, struct digest_challenge *ret_challenge, struct span *ret_value)
 {
 	struct span name = m->status == 401 ? SPAN("WWW-Authenticate") : SPAN("Proxy-Authenticate");
 	for (uint32_t i = 0; i < m->n_others; i++) {
 		*ret_value = m->others[i].value;
-		if (span_ieq(m->others[i].name, name) && ret_value->n < CHALLENGE_MAX && digest_read(*ret_value, ret_challenge) == 0)
+		if (span_ieq(m->others[i].name, name) && ret_value->n < CHALLENGE_MAX && digest_read(*ret_value, ret_challenge) == 0 &&
+			(!realm.n || span_eq(realm, ret_challenge->realm)))
 			return true;
 	}
 	return false;
@@ -49,11 +54,12 @@ bool credentials_challenged(struct work *w, struct call_txn *t, const struct eve
 {
 	const struct cfg_routing_gateway *gw = gateway_of(w);
 	struct digest_challenge c, before;
-	struct span value;
+	struct digest_user user;
+	struct span value, realm;
 	char text[CHALLENGE_MAX + 1];
-	if ((ev->m->status != 401 && ev->m->status != 407) || t->leg != LEG_CALLEE || !gw || !gw->username.n)
+	if ((ev->m->status != 401 && ev->m->status != 407) || t->leg != LEG_CALLEE || !gw || !upstream_user(w->g, gw, &user, &realm))
 		return false;
-	if (!is_gateways(w, &ev->source) || !is_gateways(w, &t->to) || !find_challenge(ev->m, &c, &value))
+	if (!is_gateways(w, &ev->source) || !is_gateways(w, &t->to) || !find_challenge(ev->m, realm, &c, &value))
 		return false;
 	bool again = kept(w, &before) == 0;
 	if (again && !span_eq(c.realm, before.realm))
@@ -85,10 +91,11 @@ static void out_credentials(const struct work *w, struct out *o, struct span met
 		struct uuid id;
 		uint64_t nc;
 	} seed = { w->call->id, w->s.auth_nc };
-	if (!gw || !gw->username.n || kept(w, &c) < 0)
+	struct digest_user user;
+	struct span realm;
+	if (!gw || !upstream_user(w->g, gw, &user, &realm) || kept(w, &c) < 0)
 		return;
 	out_hex(&cnonce, hash_sip(&w->g->private_key, &seed, sizeof seed), 16);
-	struct digest_user user = { cfg_span(w->g->c, gw->username), cfg_span(w->g->c, gw->password) };
 	struct digest_request r = { method, uri, out_done(&cnonce), w->s.auth_nc };
 	if (work_text(w, TEXT_CHALLENGE).p[0] == '1')
 		out_lit(o, "Authorization: ");

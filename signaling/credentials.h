@@ -1,4 +1,4 @@
-/* Digest authentication towards routing gateways with username and password (sip/digest.h). A challenge is answered when it came
+/* Digest authentication towards routing gateways with username and password, or by a registration's account (sip/digest.h). A challenge is answered when it came
  * from one of the gateway's own addresses and the request goes there again; its first realm holds for the attempt. Each request
  * answers one challenge, and one more if that says stale. The last challenge lies in TEXT_CHALLENGE: later requests of the dialog
  * carry credentials from the start. */

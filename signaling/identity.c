@@ -2,6 +2,7 @@
 #include "signaling/compose.h"
 #include "signaling/numbers.h"
 #include "signaling/transport.h"
+#include "signaling/upstream.h"
 
 /* --- arrival --- */
 
@@ -168,33 +169,47 @@ static bool anonymous(const struct work *w, const struct cfg_routing_gateway *gw
 static void out_host(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o)
 {
 	const struct call_leg *leg = &w->s.leg[LEG_CALLEE];
-	if (gw->local_domain && w->g->c->sip.local_domain.n)
+	const struct cfg_registration *account = upstream_of(w->g->c, gw);
+	if (account)
+		out_span(o, cfg_span(w->g->c, account->domain));
+	else if (gw->local_domain && w->g->c->sip.local_domain.n)
 		out_span(o, cfg_span(w->g->c, w->g->c->sip.local_domain));
 	else
 		transport_host(w->g, leg->listen, &leg->target, o);
 }
 
-static void out_callee(const struct work *w, struct out *o, struct span user)
+static void out_callee(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, struct span user)
 {
+	const struct cfg_registration *account = upstream_of(w->g->c, gw);
 	out_lit(o, "sip:");
 	if (user.n) {
 		out_user(o, user);
 		out_char(o, '@');
 	}
-	out_addr(o, &w->s.leg[LEG_CALLEE].target);
+	if (account)
+		out_span(o, cfg_span(w->g->c, account->domain));
+	else
+		out_addr(o, &w->s.leg[LEG_CALLEE].target);
+}
+
+/* who calls: at an upstream that we are registered with we are the account */
+static struct span caller_of(const struct work *w, const struct cfg_routing_gateway *gw)
+{
+	const struct cfg_registration *account = upstream_of(w->g->c, gw);
+	return account ? cfg_span(w->g->c, account->username) : work_text(w, TEXT_CALLER_OUT);
 }
 
 static void put_from(struct work *w, const struct cfg_routing_gateway *gw)
 {
 	struct out o = compose_begin(w->g);
-	struct span caller = work_text(w, TEXT_CALLER_OUT);
+	struct span caller = caller_of(w, gw);
 	char tag[32], number[DISPLAY_BYTES];
 	size_t tag_n;
 	if (anonymous(w, gw)) {
 		out_lit(&o, "\"Anonymous\" <sip:anonymous@anonymous.invalid");
 	} else {
 		struct span display = identity_display((enum cfg_display)w->g->c->param[P_SS_SIP_E164_DISPLAY_FROM],
-			work_text(w, TEXT_DISPLAY), caller, number);
+			work_text(w, TEXT_DISPLAY), work_text(w, TEXT_CALLER_OUT), number);
 		if (display.n)
 			out_display(&o, display);
 		out_lit(&o, "<sip:");
@@ -214,7 +229,7 @@ void identity_put(struct work *w, const struct cfg_routing_gateway *gw)
 {
 	struct msg_address as_received;
 	struct out o = compose_begin(w->g);
-	out_callee(w, &o, work_text(w, TEXT_CALLEE_OUT));
+	out_callee(w, gw, &o, work_text(w, TEXT_CALLEE_OUT));
 	work_put(w, TEXT_OUT_URI, out_done(&o));
 
 	struct span to = work_text(w, TEXT_CALLEE_OUT);
@@ -223,7 +238,7 @@ void identity_put(struct work *w, const struct cfg_routing_gateway *gw)
 		to = uri_user(&as_received.u);
 	o = compose_begin(w->g);
 	out_char(&o, '<');
-	out_callee(w, &o, to);
+	out_callee(w, gw, &o, to);
 	out_char(&o, '>');
 	work_put(w, TEXT_OUT_TO, out_done(&o));
 	put_from(w, gw);
@@ -272,7 +287,7 @@ static bool out_party(
 static void out_identity(const struct work *w, const struct cfg_routing_gateway *gw, struct out *o, struct span name,
 	uint32_t mode, enum call_text_id passed)
 {
-	struct span values = work_text(w, passed), value, caller = work_text(w, TEXT_CALLER_OUT);
+	struct span values = work_text(w, passed), value, caller = caller_of(w, gw);
 	struct msg_address a;
 	if (mode == IDENTITY_CALLER && caller.n && !span_ieq(caller, SPAN("anonymous"))) {
 		out_span(o, name);

@@ -75,9 +75,8 @@ static void order_gateways(struct builder *b, uint32_t *ret_rank)
 
 static bool has_address(const struct config *c, const struct cfg_routing_gateway *g)
 {
-	if (g->via_registration != CONFIG_NONE && g->via_registration < c->registrations.n)
-		return CFG_LIST(c, &c->registrations, struct cfg_registration)[g->via_registration].proxy.family != 0;
-	return g->addresses.n != 0;
+	/* a registration may come and go: whoever routes asks each time */
+	return g->addresses.n != 0 || g->via_registration < c->registrations.n;
 }
 
 static uint8_t standing_verdict(const struct config *c, const struct cfg_routing_gateway *g)
