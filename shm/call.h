@@ -58,7 +58,8 @@ enum call_phase { CALL_SETUP, CALL_ANSWERED, CALL_UP, CALL_ENDING };
 	X(END_EXTENSION, "unsupported extension", 420, 79)                    \
 	X(END_SESSION_INTERVAL, "session interval too small", 422, 127)       \
 	X(END_SESSION_EXPIRED, "session expired", 0, 41)                      \
-	X(END_SESSION_LIMIT, "session limit", 0, 16)
+	X(END_SESSION_LIMIT, "session limit", 0, 16)                          \
+	X(END_URI_SCHEME, "unsupported URI scheme", 416, 127)
 enum end_reason {
 #define X(id, text, code, cause) id,
 	END_REASONS(X)
@@ -98,6 +99,8 @@ enum call_text_id {
 	TEXT_REOFFER,      /* an offer inside the dialog, as received, until answered */
 	TEXT_CHALLENGE,    /* the gateway's last: '1' (401) or '7' (407), then the header's value */
 	TEXT_REDIRECTS,    /* Contact URIs of a 3xx still to be tried, separated by blanks */
+	TEXT_HELD,         /* end-to-end header lines of the response that waits for the caller's PRACK (call_reliable.held) */
+	TEXT_HELD_BODY,    /* its body: the type, a line end, the text */
 	TEXT_COUNT
 };
 struct call_text {
@@ -253,7 +256,7 @@ struct call {
  * DONE_RECORDED   an INVITE whose refusal is too long to be kept: it is made again when the request is, its record is not
  * AREA_DONE is used as a circle; the oldest gives way when it is full. */
 enum done_kind { DONE_NONE, DONE_RESPONSE, DONE_ACK, DONE_ABANDONED, DONE_RECORDED };
-#define DONE_BYTES 968u
+#define DONE_BYTES 952u
 struct done {
 	uint64_t key;      /* as call_txn.key; 0: free. W: owner, zeroed first and stored last */
 	uint64_t end_ms;
@@ -261,6 +264,9 @@ struct done {
 	struct addr to;
 	uint16_t listen, n;
 	uint32_t kind;     /* enum done_kind */
+	uint32_t slot;     /* call slot + 1 whose commit `commit` in life `generation` makes this true; 0: it is true by itself */
+	uint32_t generation, commit;
+	uint32_t pad;
 	char message[DONE_BYTES]; /* a longer response is sent once and not kept */
 };
 

@@ -14,6 +14,8 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 /* the next candidate with free capacity, which is taken; false: none left */
 bool attempt_reserve(struct work *w);
 int attempt_start(struct work *w);       /* INVITE to s.gateway; 0, -EBADMSG (offer), -EAGAIN (no port), -ENOMEM */
+/* the same; where it cannot be, to the next candidate with free capacity. s.gateway's capacity is taken, whatever comes of it */
+int attempt_start_any(struct work *w);
 /* the same INVITE once more to the same gateway, after a refusal that says what to change; no attempt of its own */
 bool attempt_repeat(struct work *w);
 /* the INVITE of the attempt goes to `to` with this Request-URI: a Contact of a 3xx */
@@ -26,6 +28,8 @@ void call_abandon_to_done(struct work *w, struct call_txn *t);
 
 /* --- call_response.c --- */
 void call_response(struct sig *g, uint32_t slot, uint32_t number, const struct event *ev);
+/* the caller gets its 2xx: the call counts as answered from here on */
+void call_answer(struct work *w, struct call_txn *caller, uint16_t code, struct span lines, const struct body *body);
 void learn_dialog(struct work *w, enum call_leg_side leg, const struct event *ev); /* target, route set, To with tag */
 void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev); /* target refresh */
 

@@ -195,6 +195,23 @@ int attempt_start(struct work *w)
 	return w->full ? -ENOMEM : 0;
 }
 
+int attempt_start_any(struct work *w)
+{
+	int r = attempt_start(w);
+	while (r < 0 && !w->full && w->s.next_candidate < w->s.n_candidates) {
+		uint16_t failed = w->s.gateway;
+		if (!attempt_reserve(w))
+			return r;
+		uint16_t next = w->s.gateway;
+		w->s.gateway = failed;
+		give_gateway(w);
+		w->s.gateway = next;
+		w->s.attempt--; /* nothing of it has been sent: there was none */
+		r = attempt_start(w);
+	}
+	return r;
+}
+
 /* --- dropping an attempt --- */
 
 static struct span txn_bytes(const struct work *w, const struct call_txn *t)
@@ -231,7 +248,7 @@ void call_abandon_to_done(struct work *w, struct call_txn *t)
 	struct out b = out_init(branch, sizeof branch);
 	if (compose_cancel(w, t, &o)) {
 		out_branch(w, &b, (uint32_t)t->key);
-		done_add(w->g, DONE_ABANDONED, key_branch(w->g, out_done(&b)), out_done(&o), t->listen, &t->to, w->now);
+		done_add_in(w, DONE_ABANDONED, key_branch(w->g, out_done(&b)), out_done(&o), t->listen, &t->to);
 	}
 	txn_free(w, t);
 }
@@ -308,7 +325,9 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 	w->s.code = code ? code : end_reason_info(failure)->code;
 	w->s.cause = w->cause_heard ? w->cause_heard : code ? cause_of(code) : end_reason_info(failure)->cause;
 	w->s.reason = (uint8_t)failure;
-	if (r.rule == SWITCH_NEXT && !attempt_reserve(w)) {
+	bool recorded = c->param[P_SS_CDR_RECORD_NONCONNECT], room = !recorded || journal_has_room(w->g, 1);
+	/* no attempt without its record: without a place for one more this one's is the call's last */
+	if (r.rule == SWITCH_NEXT && (!room || !attempt_reserve(w))) {
 		seen.more = false;
 		r = switch_decide(&policy, &seen, &event);
 	}
@@ -317,14 +336,12 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 			r.rule == SWITCH_NEXT ? "goes on" : "stops", switch_rule_text(r.rule));
 	if (r.rule == SWITCH_NEXT) {
 		uint16_t next = w->s.gateway;
-		if (c->param[P_SS_CDR_RECORD_NONCONNECT] && journal_has_room(w->g, 1))
-			record_attempt(w, false);
+		record_attempt(w, false);
 		w->s.gateway = failed;
 		give_gateway(w);
 		w->s.gateway = next;
-		if (attempt_start(w) == 0)
-			return;
-		call_fail(w, END_OVERLOAD, ENDED_BY_SYSTEM, 503, 42);
+		if (attempt_start_any(w) < 0)
+			call_fail(w, END_OVERLOAD, ENDED_BY_SYSTEM, 503, 42);
 		return;
 	}
 	uint16_t told = gw ? mapped(c, gw, r.code) : r.code;

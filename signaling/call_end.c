@@ -69,24 +69,27 @@ static void finish(struct work *w, enum end_reason reason, enum journal_ended_by
 	call_event(w, EVENT_CALL_END);
 }
 
+static void refuse_caller(struct work *w, struct call_txn *t, enum end_reason reason, uint16_t code, uint16_t cause)
+{
+	char lines[96];
+	struct out extra = out_init(lines, sizeof lines), o = compose_begin(w->g);
+	out_reason(&extra, cause);
+	if (code == 503 && (reason == END_OVERLOAD || reason == END_DRAINING || reason == END_SHUTDOWN))
+		out_lit(&extra, "Retry-After: 10\r\n");
+	if (code == 422) /* mandatory in one (RFC 4028 section 6), whoever refused */
+		out_span(&extra, session_min_se_line);
+	compose_response(w, &o, t, code, out_done(&extra), NULL);
+	t->state = TXN_COMPLETED;
+	t->code = code;
+	txn_message(w, t, &o);
+	txn_start_server_final(w, t);
+}
+
 void call_fail(struct work *w, enum end_reason reason, enum journal_ended_by by, uint16_t code, uint16_t cause)
 {
 	struct call_txn *t = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
-	if (t && t->state == TXN_PROCEEDING) {
-		char lines[96];
-		struct out extra = out_init(lines, sizeof lines);
-		out_reason(&extra, cause);
-		if (code == 503 && (reason == END_OVERLOAD || reason == END_DRAINING || reason == END_SHUTDOWN))
-			out_lit(&extra, "Retry-After: 10\r\n");
-		if (code == 422) /* mandatory in one (RFC 4028 section 6), whoever refused */
-			out_span(&extra, session_min_se_line);
-		struct out o = compose_begin(w->g);
-		compose_response(w, &o, t, code, out_done(&extra), NULL);
-		t->state = TXN_COMPLETED;
-		t->code = code;
-		txn_message(w, t, &o);
-		txn_start_server_final(w, t);
-	}
+	if (t && t->state == TXN_PROCEEDING)
+		refuse_caller(w, t, reason, code, cause);
 	finish(w, reason, by, code, cause);
 }
 
@@ -112,17 +115,21 @@ static void close_open_transactions(struct work *w, const struct call_txn *but)
 		if (t->server && t->state == TXN_PROCEEDING) { /* a re-INVITE, UPDATE, INFO under way */
 			struct out o = compose_begin(w->g);
 			compose_response(w, &o, t, 487, (struct span){ 0 }, NULL);
+			t->code = 487;
 			if (t->method == METHOD_INVITE) {
 				t->state = TXN_COMPLETED;
 				txn_message(w, t, &o);
 				txn_start_server_final(w, t);
 			} else {
-				work_send(w, out_done(&o), t->listen, &t->to);
+				if (!o.full) {
+					done_add_in(w, DONE_RESPONSE, t->key, out_done(&o), t->listen, &t->to);
+					work_send(w, out_done(&o), t->listen, &t->to);
+				}
 				txn_free(w, t);
 			}
 		} else if (t->server && (t->state == TXN_CONFIRMED || t->state == TXN_ACCEPTED)) { /* a late repetition must not become a new call */
 			struct span last = { block_at(w->g->blocks.plan, t->message), t->message_n };
-			done_add(w->g, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to, w->now);
+			done_add_in(w, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to);
 			txn_free(w, t);
 		} else if (!t->server && t->flags & TXN_ACK_WAITS) { /* the answer to its offer will not come, but a 2xx is always acknowledged */
 			send_bare_ack(w, t);
@@ -184,18 +191,23 @@ void call_hang_up(struct work *w, enum end_reason reason, enum journal_ended_by 
 	static char lines[20000];
 	struct out extra = out_init(lines, sizeof lines);
 	uint16_t cause = end_reason_info(reason)->cause;
+	/* answered by the callee, but its 2xx still waits for the caller's PRACK: the caller has no dialog that a BYE could end */
+	struct call_txn *early = w->s.phase == CALL_ANSWERED ? txn_find(w, true, METHOD_INVITE, LEG_CALLER) : NULL;
+	early = early && early->state == TXN_PROCEEDING ? early : NULL;
+	if (early)
+		refuse_caller(w, early, reason, reason == END_NO_ACK ? 504 : reason == END_INTERNAL ? 500 : by == ENDED_BY_CALLER ? 487 : 480, cause);
 	/* who stops for good has no time to wait */
 	struct call_txn *answer = reason != END_SHUTDOWN ? unacknowledged(w) : NULL;
 	close_open_transactions(w, answer);
 	out_span(&extra, w->lines);
 	if (!w->reason.n)
 		out_reason(&extra, cause);
-	struct call_txn *t = by != ENDED_BY_CALLER ? call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL) : NULL;
+	struct call_txn *t = by != ENDED_BY_CALLER && !early ? call_send(w, LEG_CALLER, METHOD_BYE, out_done(&extra), NULL) : NULL;
 	if (t && answer)
 		hold(w, t);
 	if (by != ENDED_BY_CALLEE)
 		call_send(w, LEG_CALLEE, METHOD_BYE, out_done(&extra), NULL);
-	finish(w, reason, by, 200, cause);
+	finish(w, reason, by, early ? early->code : 200, cause);
 }
 
 void call_terminate(struct work *w, enum end_reason reason)

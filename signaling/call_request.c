@@ -12,8 +12,21 @@
 
 #define TOKEN_CALLEE 0x80u /* in a tag's spare byte: our From tag towards the callee */
 
-/* an answer that ends the request at once, remembered for its repetitions */
-static void reply(struct sig *g, const struct event *ev, uint16_t code, struct span extra)
+/* an answer that ends the request at once, remembered for its repetitions: a part of the event */
+static void reply(struct work *w, const struct event *ev, uint16_t code, struct span extra)
+{
+	struct out o = compose_begin(w->g);
+	struct addr to;
+	compose_reply(w->g, &o, ev, code, (struct span){ 0 }, extra);
+	reply_address(ev, &to);
+	if (o.full)
+		return;
+	done_add_in(w, DONE_RESPONSE, key_server(w->g, ev->m, ev->m->method), out_done(&o), ev->listen, &to);
+	work_send(w, out_done(&o), ev->listen, &to);
+}
+
+/* the same where nothing is committed any more */
+static void reply_alone(struct sig *g, const struct event *ev, uint16_t code, struct span extra)
 {
 	struct out o = compose_begin(g);
 	struct addr to;
@@ -62,7 +75,7 @@ static void ack_other_side(struct work *w, struct call_txn *client, enum call_le
 static void answer_is_over(struct work *w, struct call_txn *t)
 {
 	struct span last = { block_at(w->g->blocks.plan, t->message), t->message_n };
-	done_add(w->g, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to, w->now);
+	done_add_in(w, DONE_RESPONSE, t->key, t->message ? last : (struct span){ 0 }, t->listen, &t->to);
 	txn_free(w, t);
 	call_release_bye(w);
 }
@@ -141,7 +154,9 @@ static struct call_txn *keep_server(struct work *w, enum call_leg_side leg, cons
 		return NULL;
 	t->key = key_server(w->g, ev->m, ev->m->method);
 	t->cseq = ev->m->cseq;
+	bool full = w->full;
 	if (compose_keep_request(w, t, ev) < 0) {
+		w->full = full; /* the request is refused, no more */
 		txn_free(w, t);
 		return NULL;
 	}
@@ -153,9 +168,13 @@ static void answer(struct work *w, struct call_txn *t, uint16_t code, const stru
 {
 	struct out o = compose_begin(w->g);
 	compose_response(w, &o, t, code, (struct span){ 0 }, body);
+	if (o.full) {
+		w->full = true;
+		return;
+	}
 	t->code = code;
 	if (code >= 200 && t->method != METHOD_INVITE) {
-		done_add(w->g, DONE_RESPONSE, t->key, out_done(&o), t->listen, &t->to, w->now);
+		done_add_in(w, DONE_RESPONSE, t->key, out_done(&o), t->listen, &t->to);
 		work_send(w, out_done(&o), t->listen, &t->to);
 		txn_free(w, t);
 		return;
@@ -175,7 +194,7 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 	struct body body = { 0 };
 	struct call_txn *server = keep_server(w, leg, ev);
 	if (!server) {
-		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
+		reply(w, ev, 500, SPAN("Retry-After: 5\r\n"));
 		return;
 	}
 	struct span sdp = headers_sdp(m);
@@ -199,6 +218,11 @@ static void pass_on(struct work *w, enum call_leg_side leg, const struct event *
 	if (m->method == METHOD_INVITE)
 		answer(w, server, 100, NULL);
 	struct call_txn *client = call_send(w, other, m->method, lines.n ? lines : headers_pass(w, other, m), &body);
+	if (client && !client->message) { /* it does not fit, or there is no room: the call goes on without it */
+		txn_free(w, client);
+		client = NULL;
+		w->full = false;
+	}
 	if (!client) {
 		if (offer)
 			media_refuse(w, other);
@@ -227,7 +251,7 @@ static void answer_refresh(struct work *w, enum call_leg_side leg, const struct 
 	struct body body = { SPAN("application/sdp"), { 0 } };
 	struct call_txn *t = keep_server(w, leg, ev);
 	if (!t) {
-		reply(w->g, ev, 500, SPAN("Retry-After: 5\r\n"));
+		reply(w, ev, 500, SPAN("Retry-After: 5\r\n"));
 		return;
 	}
 	learn_target(w, leg, ev);
@@ -248,13 +272,13 @@ static bool interval_too_small(const struct msg *m)
 static void re_invite(struct work *w, enum call_leg_side leg, const struct event *ev)
 {
 	if (w->s.phase == CALL_ENDING)
-		reply(w->g, ev, 481, (struct span){ 0 });
+		reply(w, ev, 481, (struct span){ 0 });
 	else if (w->s.phase == CALL_SETUP && leg == LEG_CALLER) /* a second one before the first is answered: section 14.2 */
-		reply(w->g, ev, 500, SPAN("Retry-After: 3\r\n"));
+		reply(w, ev, 500, SPAN("Retry-After: 3\r\n"));
 	else if (is_refresh(w, leg, ev->m) && !invite_open(w, leg, false) && !work_text(w, TEXT_REOFFER).n)
 		answer_refresh(w, leg, ev);
 	else if (w->s.phase == CALL_SETUP || invite_open(w, leg, true) || work_text(w, TEXT_REOFFER).n)
-		reply(w->g, ev, 491, (struct span){ 0 });
+		reply(w, ev, 491, (struct span){ 0 });
 	else
 		pass_on(w, leg, ev, (struct span){ 0 });
 }
@@ -263,11 +287,11 @@ static void update(struct work *w, enum call_leg_side leg, const struct event *e
 {
 	bool offer = headers_sdp(ev->m).n > 0;
 	if (w->s.phase == CALL_ENDING)
-		reply(w->g, ev, 481, (struct span){ 0 });
+		reply(w, ev, 481, (struct span){ 0 });
 	else if (offer && (work_text(w, TEXT_REOFFER).n || (w->s.phase == CALL_SETUP ? !w->s.reliable.answered : invite_open(w, leg, true))))
-		reply(w->g, ev, 491, (struct span){ 0 }); /* RFC 3311 section 5.2 */
+		reply(w, ev, 491, (struct span){ 0 }); /* RFC 3311 section 5.2 */
 	else if (w->s.phase == CALL_SETUP && !w->s.leg[leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER].remote_tag_n && leg == LEG_CALLER)
-		reply(w->g, ev, 500, SPAN("Retry-After: 2\r\n")); /* the callee has no dialog yet */
+		reply(w, ev, 500, SPAN("Retry-After: 2\r\n")); /* the callee has no dialog yet */
 	else if (is_refresh(w, leg, ev->m))
 		answer_refresh(w, leg, ev);
 	else
@@ -281,14 +305,14 @@ static void prack(struct work *w, enum call_leg_side leg, const struct event *ev
 	struct out o = out_init(lines, sizeof lines);
 	enum reliable_ack a = leg == LEG_CALLER && w->s.phase != CALL_ENDING ? reliable_acknowledged(w, ev->m, &o) : RELIABLE_UNKNOWN;
 	if (a == RELIABLE_UNKNOWN) {
-		reply(w->g, ev, 481, (struct span){ 0 });
+		reply(w, ev, 481, (struct span){ 0 });
 		return;
 	}
 	out_span(&o, headers_pass(w, LEG_CALLEE, ev->m));
 	if (a == RELIABLE_PASSES)
 		pass_on(w, leg, ev, out_done(&o));
 	else /* an offer in it has nobody who could answer it */
-		reply(w->g, ev, headers_sdp(ev->m).n && !w->s.offer_pending ? 488 : 200, (struct span){ 0 });
+		reply(w, ev, headers_sdp(ev->m).n && !w->s.offer_pending ? 488 : 200, (struct span){ 0 });
 	reliable_next(w);
 }
 
@@ -298,11 +322,11 @@ static void refer(struct work *w, enum call_leg_side leg, const struct event *ev
 	struct out o = out_init(lines, sizeof lines);
 	int r = 0;
 	if (w->s.phase != CALL_UP && w->s.phase != CALL_ANSWERED)
-		reply(w->g, ev, 481, (struct span){ 0 });
+		reply(w, ev, 481, (struct span){ 0 });
 	else if (!refer_passes(w) || (r = refer_lines(w, leg == LEG_CALLER ? LEG_CALLEE : LEG_CALLER, ev->m, &o)) == -ENOENT || o.full)
-		reply(w->g, ev, 603, (struct span){ 0 });
+		reply(w, ev, 603, (struct span){ 0 });
 	else if (r < 0)
-		reply(w->g, ev, 400, (struct span){ 0 });
+		reply(w, ev, 400, (struct span){ 0 });
 	else
 		pass_on(w, leg, ev, out_done(&o));
 }
@@ -326,18 +350,18 @@ static void dispatch(struct work *w, enum call_leg_side leg, const struct event 
 	case METHOD_MESSAGE:
 	case METHOD_NOTIFY: /* of a REFER that passed */
 		if (w->s.phase == CALL_ENDING)
-			reply(w->g, ev, 481, (struct span){ 0 });
+			reply(w, ev, 481, (struct span){ 0 });
 		else
 			pass_on(w, leg, ev, (struct span){ 0 });
 		break;
 	case METHOD_OPTIONS:
-		reply(w->g, ev, 200, allow_line);
+		reply(w, ev, 200, allow_line);
 		break;
 	case METHOD_REFER:
 		refer(w, leg, ev);
 		break;
 	default:
-		reply(w->g, ev, ev->m->method == METHOD_OTHER ? 501 : 405, allow_line);
+		reply(w, ev, ev->m->method == METHOD_OTHER ? 501 : 405, allow_line);
 		break;
 	}
 }
@@ -356,7 +380,7 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	if (other_attempt || !in_this_dialog(&w, leg, ev)) {
 		working_call_done(g->head);
 		if (m->method != METHOD_ACK) /* a callee of an attempt switched away may say BYE: it is right to */
-			reply(g, ev, other_attempt && m->method == METHOD_BYE ? 200 : 481, (struct span){ 0 });
+			reply_alone(g, ev, other_attempt && m->method == METHOD_BYE ? 200 : 481, (struct span){ 0 });
 		return;
 	}
 	peer_heard(&w, leg, ev);
@@ -368,22 +392,22 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	struct out lines = out_init((char[256]){ 0 }, 256);
 	if (out_unsupported(&lines, m)) {
 		working_call_done(g->head);
-		reply(g, ev, 420, lines.full ? (struct span){ 0 } : out_done(&lines));
+		reply_alone(g, ev, 420, lines.full ? (struct span){ 0 } : out_done(&lines));
 		return;
 	}
 	if (interval_too_small(m) && w.s.phase != CALL_ENDING) {
 		working_call_done(g->head);
-		reply(g, ev, 422, session_min_se_line);
+		reply_alone(g, ev, 422, session_min_se_line);
 		return;
 	}
 	if (l->cseq_remote && m->cseq < l->cseq_remote) { /* out of order: section 12.2.2 */
 		working_call_done(g->head);
-		reply(g, ev, 500, (struct span){ 0 });
+		reply_alone(g, ev, 500, (struct span){ 0 });
 		return;
 	}
 	l->cseq_remote = m->cseq;
 	dispatch(&w, leg, ev);
 	work_commit(&w);
 	if (m->method == METHOD_BYE)
-		reply(g, ev, 200, (struct span){ 0 });
+		reply_alone(g, ev, 200, (struct span){ 0 });
 }

@@ -166,18 +166,6 @@ static void wait_for_ack(struct work *w, struct call_txn *t)
 	t->end_ms = w->now + TXN_LIFE_MS;
 }
 
-static void answer_caller(struct work *w, struct call_txn *caller, const struct msg *m, const struct body *body)
-{
-	uint16_t code = m->status;
-	struct out o = compose_begin(w->g);
-	compose_response(w, &o, caller, code, headers_pass(w, LEG_CALLER, m), body);
-	session_answered(w, LEG_CALLER);
-	caller->state = TXN_ACCEPTED;
-	caller->code = code;
-	txn_message(w, caller, &o);
-	txn_start_server_final(w, caller);
-}
-
 static void start_limits(struct work *w)
 {
 	const struct config *c = w->g->c;
@@ -186,6 +174,27 @@ static void start_limits(struct work *w)
 	bool check = w->s.gateway < c->routing_gateways.n && cfg_routing(c, w->s.gateway)->media_check != CHECK_NONE;
 	if (w->s.relayed && c->media.timeout && check)
 		w->s.media_at = w->now + c->media.timeout;
+}
+
+void call_answer(struct work *w, struct call_txn *caller, uint16_t code, struct span lines, const struct body *body)
+{
+	struct call_state *s = &w->s;
+	struct out o = compose_begin(w->g);
+	compose_response(w, &o, caller, code, lines, body);
+	txn_message(w, caller, &o);
+	if (w->full) /* it is refused instead, by what ends the call */
+		return;
+	session_answered(w, LEG_CALLER);
+	caller->state = TXN_ACCEPTED;
+	caller->code = code;
+	txn_start_server_final(w, caller);
+	s->answer_ms = w->now;
+	s->answer_wall_ms = clock_wall_ms();
+	if (s->gateway < w->g->c->routing_gateways.n)
+		stat_add(&w->g->cells[cell_routing(w->g->c, s->gateway)].answers, 1);
+	start_limits(w);
+	count_one(w->g->head, COUNT_ANSWERED);
+	call_event(w, EVENT_CALL_ANSWER);
 }
 
 static void answered(struct work *w, struct call_txn *t, const struct event *ev)
@@ -202,15 +211,14 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 		attempt_failed(w, END_REJECTED, 488);
 		return;
 	}
-	if (!has_sdp(ev->m) && s->sdp_seen && !s->offer_pending && !s->reliable.answered) /* the caller does not have it for sure */
+	bool holds = reliable_holds_answer(w);
+	if (!has_sdp(ev->m) && s->sdp_seen && !s->offer_pending && !s->reliable.answered && !holds) /* the caller does not have it for sure */
 		body = (struct body){ SPAN("application/sdp"), work_text(w, TEXT_SDP_TO_CALLER) };
 	s->phase = CALL_ANSWERED;
 	s->stage = STAGE_NONE;
 	s->stage_at = 0;
 	s->code = ev->m->status;
 	s->cause = 16;
-	s->answer_ms = w->now;
-	s->answer_wall_ms = clock_wall_ms();
 	index_del(&w->g->merges, w->slot);
 	work_put(w, TEXT_OFFER, (struct span){ 0 });
 	session_agreed(w, LEG_CALLEE, ev->m);
@@ -221,13 +229,11 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 	else
 		send_ack(w, t, NULL);
 	headers_body(ev->m, &body);
-	if (caller)
-		answer_caller(w, caller, ev->m, &body);
-	if (s->gateway < w->g->c->routing_gateways.n)
-		stat_add(&w->g->cells[cell_routing(w->g->c, s->gateway)].answers, 1);
-	start_limits(w);
-	count_one(w->g->head, COUNT_ANSWERED);
-	call_event(w, EVENT_CALL_ANSWER);
+	struct span lines = headers_pass(w, LEG_CALLER, ev->m);
+	if (caller && holds)
+		reliable_hold_answer(w, ev->m->status, lines, &body);
+	else if (caller)
+		call_answer(w, caller, ev->m->status, lines, &body);
 }
 
 /* --- failures --- */
@@ -238,7 +244,7 @@ static void acknowledge_failure(struct work *w, struct call_txn *t, const struct
 	struct out o = compose_begin(w->g);
 	struct span invite = { block_at(w->g->blocks.plan, t->message), t->message_n };
 	if (compose_from_invite(&o, invite, SPAN("ACK"), ev->m->to.value, (struct span){ 0 }) == 0 && !o.full) {
-		done_add(w->g, DONE_ACK, key_branch(w->g, ev->m->via.branch), out_done(&o), t->listen, &t->to, w->now);
+		done_add_in(w, DONE_ACK, key_branch(w->g, ev->m->via.branch), out_done(&o), t->listen, &t->to);
 		work_send(w, out_done(&o), t->listen, &t->to);
 	}
 }
@@ -290,6 +296,10 @@ static void pass_back(struct work *w, struct call_txn *server, const struct even
 	const struct msg *m = ev->m;
 	struct out o = compose_begin(w->g);
 	compose_response(w, &o, server, m->status, headers_pass(w, server->leg, m), body);
+	if (o.full) { /* what the one side has said cannot be told the other */
+		w->full = true;
+		return;
+	}
 	server->code = m->status;
 	if (m->status < 300 && w->s.phase != CALL_SETUP && (server->method == METHOD_INVITE || server->method == METHOD_UPDATE))
 		session_answered(w, server->leg);
@@ -299,7 +309,7 @@ static void pass_back(struct work *w, struct call_txn *server, const struct even
 		txn_start_server_final(w, server);
 		return;
 	}
-	done_add(w->g, DONE_RESPONSE, server->key, out_done(&o), server->listen, &server->to, w->now);
+	done_add_in(w, DONE_RESPONSE, server->key, out_done(&o), server->listen, &server->to);
 	work_send(w, out_done(&o), server->listen, &server->to);
 	txn_free(w, server);
 }

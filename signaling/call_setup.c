@@ -78,6 +78,8 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 		return END_DRAINING;
 	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2) || blocks_scarce(&g->blocks))
 		return END_OVERLOAD;
+	if (ev->m->ruri.scheme == MSG_SCHEME_OTHER)
+		return END_URI_SCHEME;
 	if (ev->m->max_forwards == 0)
 		return END_TOO_MANY_HOPS;
 	struct session_asked asked = session_timer_asked(ev->m);
@@ -240,7 +242,7 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	answer_100(w, t);
 	if (!attempt_reserve(w))
 		return w->no_codec ? END_NO_CODEC : END_NO_GATEWAY;
-	int e = attempt_start(w);
+	int e = attempt_start_any(w);
 	if (e == 0 && !w->full)
 		return END_NONE;
 	capacity_give_line(g, cell_routing(g->c, w->s.gateway));
@@ -332,9 +334,14 @@ void call_cancel(struct sig *g, const struct event *ev)
 	struct work w;
 	work_open(&w, g, e / CALL_TXNS, ev->now);
 	w.reason = ev->m->reason;
-	if (w.s.phase == CALL_SETUP && w.s.txn[e % CALL_TXNS].leg == LEG_CALLER && w.s.txn[e % CALL_TXNS].state == TXN_PROCEEDING) {
+	bool open = w.s.txn[e % CALL_TXNS].leg == LEG_CALLER && w.s.txn[e % CALL_TXNS].state == TXN_PROCEEDING;
+	if (open && w.s.phase == CALL_SETUP) {
 		attempt_drop(&w);
 		call_fail(&w, END_CANCELLED, ENDED_BY_CALLER, 487, 16);
+		work_commit(&w);
+	} else if (open && w.s.phase == CALL_ANSWERED) { /* the 2xx waits for the caller's PRACK */
+		w.reason = (struct span){ 0 };
+		call_hang_up(&w, END_CANCELLED, ENDED_BY_CALLER);
 		work_commit(&w);
 	}
 }

@@ -27,13 +27,17 @@ static void answer_pair(struct work *w, struct call_txn *t, uint16_t code)
 		return;
 	struct out o = compose_begin(w->g);
 	compose_response(w, &o, server, code, (struct span){ 0 }, NULL);
+	if (o.full) {
+		w->full = true;
+		return;
+	}
 	server->code = code;
 	if (server->method == METHOD_INVITE) {
 		server->state = TXN_COMPLETED;
 		txn_message(w, server, &o);
 		txn_start_server_final(w, server);
 	} else {
-		done_add(w->g, DONE_RESPONSE, server->key, out_done(&o), server->listen, &server->to, w->now);
+		done_add_in(w, DONE_RESPONSE, server->key, out_done(&o), server->listen, &server->to);
 		work_send(w, out_done(&o), server->listen, &server->to);
 		txn_free(w, server);
 	}
@@ -64,6 +68,8 @@ static void txn_over(struct work *w, struct call_txn *t)
 			call_release_bye(w);
 		else if (w->s.phase == CALL_ANSWERED || w->s.phase == CALL_UP)
 			call_hang_up(w, END_NO_ACK, ENDED_BY_SYSTEM);
+	} else if (t->state == TXN_PROCEEDING && t->method == METHOD_INVITE && t->leg == LEG_CALLER && w->s.phase == CALL_ANSWERED) {
+		call_hang_up(w, END_NO_ACK, ENDED_BY_SYSTEM); /* the same, with the callee's 2xx waiting for it */
 	} else if (t->state == TXN_PROCEEDING && t->method == METHOD_INVITE && w->s.phase == CALL_SETUP) {
 		attempt_drop(w); /* no PRACK for a reliable response: RFC 3262 section 3 */
 		call_fail(w, END_NO_ACK, ENDED_BY_SYSTEM, 504, end_reason_info(END_NO_ACK)->cause);

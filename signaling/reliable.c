@@ -101,13 +101,39 @@ static void show(struct work *w, struct call_txn *server, uint16_t code, bool re
 		txn_start_server_final(w, server);
 }
 
+/* what goes out when the caller has acknowledged the one before; the latest wins */
+static void hold(struct work *w, uint16_t code, struct span lines, const struct body *b)
+{
+	static char text[SCRATCH_BYTES];
+	struct call_reliable *r = &w->s.reliable;
+	struct out o = out_init(text, sizeof text);
+	if (b->text.n) {
+		out_span(&o, b->type);
+		out_lit(&o, "\r\n");
+		out_span(&o, b->text);
+	}
+	r->held = code;
+	r->held_sdp = b->text.n > 0;
+	work_put(w, TEXT_HELD, lines);
+	work_put(w, TEXT_HELD_BODY, o.full ? (struct span){ 0 } : out_done(&o));
+}
+
+bool reliable_holds_answer(const struct work *w)
+{
+	return w->s.reliable.outstanding && w->s.reliable.shown;
+}
+
+void reliable_hold_answer(struct work *w, uint16_t code, struct span lines, const struct body *b)
+{
+	hold(w, code, lines, b);
+}
+
 void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, uint16_t code, struct span lines, const struct body *b)
 {
 	struct call_reliable *r = &w->s.reliable;
 	bool came = is_reliable(m), reliably = r->required || (r->supported && came);
 	if (r->outstanding) {
-		r->held = code;
-		r->held_sdp |= headers_sdp(m).n > 0 || span_eq(b->type, SPAN("application/sdp"));
+		hold(w, code, lines, b);
 	} else {
 		show(w, server, code, reliably, lines, b);
 	}
@@ -144,14 +170,20 @@ void reliable_next(struct work *w)
 {
 	struct call_reliable *r = &w->s.reliable;
 	struct call_txn *server = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
-	struct body b = { SPAN("application/sdp"), { 0 } };
+	struct span lines = work_text(w, TEXT_HELD), text = work_text(w, TEXT_HELD_BODY);
+	struct body b = { 0 };
 	uint16_t code = r->held;
 	if (!code || r->outstanding)
 		return;
-	if (r->held_sdp)
-		b.text = work_text(w, TEXT_SDP_TO_CALLER);
+	const char *end = text.n ? memmem(text.p, text.n, "\r\n", 2) : NULL;
+	if (end)
+		b = (struct body){ { text.p, (size_t)(end - text.p) }, { end + 2, text.n - (size_t)(end + 2 - text.p) } };
 	r->held = 0;
 	r->held_sdp = 0;
-	if (server && server->state == TXN_PROCEEDING)
-		show(w, server, code, r->required, (struct span){ 0 }, &b);
+	if (server && server->state == TXN_PROCEEDING && code < 200)
+		show(w, server, code, r->required, lines, &b);
+	else if (server && server->state == TXN_PROCEEDING)
+		call_answer(w, server, code, lines, &b);
+	work_put(w, TEXT_HELD, (struct span){ 0 });
+	work_put(w, TEXT_HELD_BODY, (struct span){ 0 });
 }

@@ -19,6 +19,10 @@ bool reliable_in_order(struct work *w, const struct msg *m);
 /* it is carried to the caller (`server`, still unanswered) as `code` with `lines` and `b` */
 void reliable_pass(struct work *w, struct call_txn *server, const struct msg *m, uint16_t code, struct span lines, const struct body *b);
 
+/* a response with a session description is unacknowledged: the 2xx waits until the caller has it (RFC 3262 section 3) */
+bool reliable_holds_answer(const struct work *w);
+void reliable_hold_answer(struct work *w, uint16_t code, struct span lines, const struct body *b);
+
 enum reliable_ack { RELIABLE_UNKNOWN, RELIABLE_OURS, RELIABLE_PASSES };
 /* the caller's PRACK; RELIABLE_PASSES: *rack is the RAck line for the gateway */
 enum reliable_ack reliable_acknowledged(struct work *w, const struct msg *m, struct out *rack);

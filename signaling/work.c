@@ -120,6 +120,10 @@ static void send_all(struct work *w, uint32_t commit)
 void work_commit(struct work *w)
 {
 	struct sig *g = w->g;
+	if (w->full && w->call->slot.state != SLOT_FILLING) { /* something of the event is missing: the call cannot be what its sides think */
+		w->full = false;
+		call_terminate(w, END_INTERNAL);
+	}
 	const struct slot *slot = &w->call->slot;
 	uint32_t commit = slot->commit + 1;
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
@@ -220,8 +224,10 @@ void work_compact(struct work *w)
 		live += w->s.t[i].n;
 	/* room for what a re-INVITE changes; a smaller class must come of it */
 	uint32_t class = w->s.text ? block_class(w->s.text) : 0;
+	bool full = w->full;
 	if (class && live + TEXT_SPARE <= block_size[class - 1])
 		text_move(w, TEXT_SPARE);
+	w->full = full; /* without a block it stays as it is */
 }
 
 void work_put(struct work *w, enum call_text_id id, struct span text)
@@ -265,14 +271,14 @@ struct call_txn *txn_new(struct work *w, bool server, enum txn_method method, en
 	for (uint32_t i = 0; i < CALL_TXNS && !t; i++)
 		if (w->s.txn[i].server && w->s.txn[i].state == TXN_CONFIRMED) { /* of a re-INVITE: repetitions are absorbed all the same */
 			t = &w->s.txn[i];
-			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ 0 }, t->listen, &t->to, w->now);
+			done_add_in(w, DONE_RESPONSE, t->key, (struct span){ 0 }, t->listen, &t->to);
 			txn_free(w, t);
 		}
 	for (uint32_t i = 0; i < CALL_TXNS && !t && method == METHOD_BYE && !server; i++)
 		if (w->s.txn[i].server && w->s.txn[i].state == TXN_COMPLETED) { /* a call always ends: a failure may stay unacknowledged */
 			t = &w->s.txn[i];
-			done_add(w->g, DONE_RESPONSE, t->key, (struct span){ t->message ? block_at(w->g->blocks.plan, t->message) : NULL, t->message_n },
-				t->listen, &t->to, w->now);
+			done_add_in(w, DONE_RESPONSE, t->key, (struct span){ t->message ? block_at(w->g->blocks.plan, t->message) : NULL, t->message_n },
+				t->listen, &t->to);
 			txn_free(w, t);
 		}
 	if (!t)
@@ -322,10 +328,24 @@ struct call_txn *txn_by_key(struct work *w, uint64_t key)
 	return NULL;
 }
 
+static bool ends_something(const struct call_txn *t)
+{
+	return t->server ? t->code >= 300 : t->method == METHOD_BYE || t->method == METHOD_CANCEL;
+}
+
 void txn_message(struct work *w, struct call_txn *t, const struct out *composed)
 {
 	uint32_t handle;
 	void *p = composed->full ? NULL : block_alloc(&w->g->blocks, composed->n, &handle);
+	if (!p && ends_something(t)) {
+		retire(w, t->message);
+		t->message = BLOCK_NONE;
+		t->message_n = 0;
+		w->send &= ~(1u << txn_number(w, t));
+		if (!composed->full)
+			work_send(w, out_done(composed), t->listen, &t->to);
+		return;
+	}
 	if (!p) {
 		w->full = true;
 		return;
@@ -365,7 +385,8 @@ void txn_start_server_final(struct work *w, struct call_txn *t)
 
 /* --- transactions that are over --- */
 
-const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct span message, uint16_t listen, const struct addr *to, uint64_t now)
+static const char *add_done(struct sig *g, const struct work *w, enum done_kind kind, uint64_t key, struct span message, uint16_t listen,
+	const struct addr *to, uint64_t now)
 {
 	if (message.n > DONE_BYTES)
 		return NULL;
@@ -381,11 +402,36 @@ const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct sp
 	fill->listen = listen;
 	fill->n = (uint16_t)message.n;
 	fill->kind = kind;
+	fill->slot = w ? w->slot + 1 : 0;
+	fill->generation = w ? w->call->slot.generation : 0;
+	fill->commit = w ? w->call->slot.commit + 1 : 0;
 	if (message.n)
 		memcpy(fill->message, message.p, message.n);
 	commit_release_u64(&d->key, key ? key : 1);
 	index_add(&g->dones, entry, d->key);
 	return d->message;
+}
+
+const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct span message, uint16_t listen, const struct addr *to, uint64_t now)
+{
+	return add_done(g, NULL, kind, key, message, listen, to, now);
+}
+
+const char *done_add_in(struct work *w, enum done_kind kind, uint64_t key, struct span message, uint16_t listen, const struct addr *to)
+{
+	return add_done(w->g, w, kind, key, message, listen, to, w->now);
+}
+
+void done_forget_uncommitted(struct sig *g)
+{
+	for (uint32_t i = 0; i < g->n_done; i++) {
+		const struct done *d = &g->done[i];
+		if (!d->key || !d->slot || d->slot > g->n_calls)
+			continue;
+		const struct slot *s = &g->calls[d->slot - 1].slot;
+		if (s->generation == d->generation && (int32_t)(d->commit - s->commit) > 0)
+			commit_u64(&d->key, 0);
+	}
 }
 
 const struct done *done_find(struct sig *g, uint64_t key, uint64_t now)

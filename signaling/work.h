@@ -10,8 +10,8 @@
 #define TANDEM_SIGNALING_WORK_H
 #include "signaling/core.h"
 
-#define WORK_RETIRE 32u
-#define WORK_LOOSE  6u
+#define WORK_RETIRE 64u
+#define WORK_LOOSE  8u
 
 struct work {
 	struct sig *g;
@@ -28,7 +28,7 @@ struct work {
 	struct span reason, lines;       /* of the CANCEL or BYE being worked on: value of Reason, header lines for the other leg; borrowed */
 	uint16_t cause_heard;            /* Q.850 cause in the failure being worked on; 0: none */
 	bool no_codec;                   /* a candidate was left out for want of a common codec */
-	bool full;                       /* out of blocks: the caller gives up on the event */
+	bool full;                       /* out of blocks: the caller gives up on the event; what does not is ended by work_commit() */
 };
 
 /* -ENFILE: no free slot. The slot is FILLING and becomes LIVE with its first commit. */
@@ -53,7 +53,8 @@ struct call_txn *txn_by_number(struct work *w, uint32_t number, enum txn_method 
 struct call_txn *txn_by_key(struct work *w, uint64_t key);                 /* server */
 static inline uint8_t txn_number(const struct work *w, const struct call_txn *t) { return (uint8_t)(t - w->s.txn); }
 static inline struct call_txn *txn_paired(struct work *w, const struct call_txn *t) { return t->pair ? &w->s.txn[t->pair - 1] : NULL; }
-/* keeps the composed message as the transaction's last one and sends it with the commit */
+/* keeps the composed message as the transaction's last one and sends it with the commit; without a block for it what ends
+ * something is sent once, anything else makes the event `full` */
 void txn_message(struct work *w, struct call_txn *t, const struct out *composed);
 /* starts a client transaction's resends and its end: by the gateway's list or the global one */
 void txn_start_client(struct work *w, struct call_txn *t);
@@ -64,6 +65,10 @@ void txn_start_server_final(struct work *w, struct call_txn *t);
 /* --- what is left of transactions that are over --- */
 /* remembers `message` for TXN_LIFE_MS; returns where it lies now (NULL when too long to be kept) */
 const char *done_add(struct sig *g, enum done_kind kind, uint64_t key, struct span message, uint16_t listen, const struct addr *to, uint64_t now);
+/* the same as a part of the event `w`: it counts when the event is committed, and not before */
+const char *done_add_in(struct work *w, enum done_kind kind, uint64_t key, struct span message, uint16_t listen, const struct addr *to);
+/* first of all in a new worker: what the dead one had written of an event that it did not commit is forgotten */
+void done_forget_uncommitted(struct sig *g);
 const struct done *done_find(struct sig *g, uint64_t key, uint64_t now);
 
 /* sends bytes that belong to no transaction after the commit; copied */

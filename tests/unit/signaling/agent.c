@@ -142,6 +142,13 @@ const struct sip *agent_expect(struct agent *a, const char *what, unsigned ms)
 	}
 }
 
+const struct sip *agent_next(struct agent *a, unsigned ms)
+{
+	if (a->taken == a->received && !receive(a, (int)ms))
+		return NULL;
+	return &a->log[a->taken++];
+}
+
 const struct sip *agent_again(struct agent *a, const char *what, unsigned ms)
 {
 	uint64_t until = clock_ms() + ms;

@@ -40,6 +40,7 @@ void agent_send(struct agent *a, const struct addr *to, const char *text);
 /* The next message that is `what`: "INVITE", or "200" (of any method), or "200 BYE". 100 and repetitions are passed over unless
  * asked for; anything else before it fails the test. */
 const struct sip *agent_expect(struct agent *a, const char *what, unsigned ms);
+const struct sip *agent_next(struct agent *a, unsigned ms); /* whatever it is; NULL: nothing */
 const struct sip *agent_again(struct agent *a, const char *what, unsigned ms); /* the next repetition of something that is `what` */
 void agent_quiet(struct agent *a, unsigned ms); /* nothing but repetitions and 100 */
 unsigned agent_count(struct agent *a, const char *what); /* messages received so far, repetitions too */

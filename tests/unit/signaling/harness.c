@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -208,6 +209,17 @@ void harness_kill(struct harness *h)
 	CHECK(waitpid(h->pid, &status, 0) == h->pid, "waitpid");
 	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "the worker ended by itself: status %x", status);
 	h->pid = 0;
+}
+
+void harness_leave_blocks(struct harness *h, uint32_t n)
+{
+	struct sig *g; /* the worker's; it is a fork of this process */
+	uint32_t left[BLOCK_CLASSES] = { [3] = n };
+	struct iovec here = { &g, sizeof g }, there = { &h->env.context, sizeof g };
+	CHECK(process_vm_readv(h->pid, &here, 1, &there, 1, 0) == sizeof g, "process_vm_readv");
+	here = (struct iovec){ left, sizeof left };
+	there = (struct iovec){ g->blocks.n_free, sizeof left };
+	CHECK(process_vm_writev(h->pid, &here, 1, &there, 1, 0) == sizeof left, "process_vm_writev");
 }
 
 void harness_drain(struct harness *h)

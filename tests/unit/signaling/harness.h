@@ -57,6 +57,7 @@ void harness_start(struct harness *h, uint64_t crash_at);
 void harness_fork(struct harness *h, uint64_t crash_at); /* the same without waiting */
 bool harness_alive(struct harness *h); /* false once: it was killed by SIGKILL (anything else fails) */
 void harness_kill(struct harness *h);
+void harness_leave_blocks(struct harness *h, uint32_t n); /* the idle worker forgets all its free blocks but `n` of 4096 bytes */
 void harness_drain(struct harness *h);
 void harness_reload(struct harness *h, const struct harness_options *o); /* other images; told to the worker if there is one */
 void harness_hang_up(struct harness *h); /* an operator's order for every call, by the control process's ring */

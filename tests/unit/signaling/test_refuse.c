@@ -284,3 +284,15 @@ Test(refuse, answer_goes_where_via_says)
 	agent_quiet(&caller, 50);
 	scene_over();
 }
+
+/* RFC 3261 section 8.2.2.1 */
+Test(refuse, unknown_uri_scheme)
+{
+	scene((struct harness_options){ 0 });
+	snprintf(a.target, sizeof a.target, "urn:service:sos");
+	dialog_send(&a, "INVITE", NULL, OFFER);
+	snprintf(a.invite_target, sizeof a.invite_target, "urn:service:sos");
+	dialog_ack_failure(&a, agent_expect(&caller, "416", 1000));
+	record_must(harness_record(&h), true, 0, 416, "unsupported URI scheme");
+	scene_over();
+}
