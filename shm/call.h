@@ -74,7 +74,7 @@ const struct end_reason_info *end_reason_info(enum end_reason r);
 
 /* Texts of a call */
 enum call_text_id {
-	TEXT_INGRESS,      /* id of the mapping gateway */
+	TEXT_INGRESS,      /* id of the mapping gateway, account or registration */
 	TEXT_EGRESS,       /* id of the routing gateway of the current attempt */
 	TEXT_CALLER_IN, TEXT_CALLEE_IN, TEXT_CALLER_OUT, TEXT_CALLEE_OUT, /* numbers */
 	TEXT_DISPLAY,      /* display name of the caller's From */
@@ -101,6 +101,7 @@ enum call_text_id {
 	TEXT_REDIRECTS,    /* Contact URIs of a 3xx still to be tried, separated by blanks */
 	TEXT_HELD,         /* end-to-end header lines of the response that waits for the caller's PRACK (call_reliable.held) */
 	TEXT_HELD_BODY,    /* its body: the type, a line end, the text */
+	TEXT_ACCOUNT,      /* id of the account whose credentials came with the call */
 	TEXT_COUNT
 };
 struct call_text {
@@ -242,7 +243,8 @@ struct call {
 	struct slot slot;
 	struct uuid id;                        /* W: owner while FILLING, as the next five */
 	uint64_t start_ms, start_wall_ms;
-	uint32_t ingress;                      /* mapping gateway; CONFIG_NONE: an account */
+	uint32_t ingress;                      /* whose call it is: kind and index, signaling/ingress.h */
+	uint32_t account;                      /* the account whose credentials came with it; CONFIG_NONE: none */
 	uint32_t max_forwards;
 	uint64_t config_generation;
 	struct call_state copies[2];

@@ -17,6 +17,12 @@ struct capacity_cell {
 	uint64_t pdd_ms, duration_ms; /* W: owner; sums over attempts that rang / calls that ended */
 	uint64_t progressed, ended;   /* W: owner; number of summands of the two above */
 };
+/* Lines of accounts, by index into config.accounts: there may be so many that a cell of the above for each would be too much.
+ * Counted and recomputed in the same way; a call from one account to another has a line of both. */
+struct account_cell {
+	uint32_t calls;        /* W: owner */
+};
+uint32_t account_cells(const struct config *c); /* places in AREA_ACCOUNTS, with room for what a reload may add */
 static inline uint32_t cell_system(void) { return 0; }
 static inline uint32_t cell_mapping(const struct config *c, uint32_t i) { (void)c; return 1 + i; }
 static inline uint32_t cell_routing(const struct config *c, uint32_t i) { return 1 + c->mapping_gateways.n + i; }

@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #define CAPACITY_SPARE 256u /* gateways a reload may add before cells run out */
+#define ACCOUNTS_SPARE 1024u
 #define JOURNAL_SPARE  4096u
 #define KIB	       1024ull
 
@@ -28,7 +29,7 @@ uint64_t layout_hash(void)
 		sizeof(struct call), sizeof(struct call_state), sizeof(struct call_txn), sizeof(struct call_leg),
 		sizeof(struct name), sizeof(struct name_state), sizeof(struct sources),
 		sizeof(struct done), sizeof(struct block_plan), sizeof(struct media_leg), sizeof(struct media_want),
-		sizeof(struct media_flow), sizeof(struct capacity_cell), sizeof(struct journal),
+		sizeof(struct media_flow), sizeof(struct capacity_cell), sizeof(struct account_cell), sizeof(struct journal),
 		sizeof(struct journal_entry), sizeof(struct journal_ack), sizeof(struct receive_batch),
 		sizeof(struct ring), sizeof(struct ring_message), sizeof(struct roster), sizeof(struct suspect), sizeof(struct addr),
 		sizeof(struct registration), sizeof(struct registration_state),
@@ -41,6 +42,14 @@ uint64_t layout_hash(void)
 		for (unsigned shift = 0; shift < 64; shift += 8)
 			h = (h ^ (sizes[i] >> shift & 0xff)) * 0x100000001b3ull;
 	return h;
+}
+
+uint32_t account_cells(const struct config *c)
+{
+	uint64_t n = (uint64_t)c->accounts.n + ACCOUNTS_SPARE;
+	if (n < c->system.endpoints)
+		n = c->system.endpoints;
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
 uint64_t layout_front(enum area a)
@@ -123,6 +132,7 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_SOURCES, 1, sizeof(struct sources));
 	add(h, AREA_MEDIA_LEGS, legs_per_worker(c), sizeof(struct media_leg));
 	add(h, AREA_CAPACITY, (uint64_t)cell_count(c) + CAPACITY_SPARE, sizeof(struct capacity_cell));
+	add(h, AREA_ACCOUNTS, account_cells(c), sizeof(struct account_cell));
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
 	add(h, AREA_RECEIVE, 1, sizeof(struct receive_batch));
 	add(h, AREA_AUTH, auth_records(c), sizeof(struct auth_record));

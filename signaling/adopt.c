@@ -2,6 +2,7 @@
  * predecessor's calls. Idempotent: dying here and starting again gives the same. */
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/ingress.h"
 #include "signaling/media_pool.h"
 #include "signaling/suspect.h"
 #include "signaling/transport.h"
@@ -56,22 +57,13 @@ static void count_capacity(struct sig *g, const struct call *call, const struct 
 {
 	const struct config *c = g->c;
 	capacity_take_line(g, cell_system(), CONFIG_NONE);
-	if (call->ingress < c->mapping_gateways.n)
-		capacity_take_line(g, cell_mapping(c, call->ingress), CONFIG_NONE);
+	ingress_count(g, call->ingress, call->account);
 	if (!s->attempt || s->gateway >= c->routing_gateways.n)
 		return;
 	capacity_take_line(g, cell_routing(c, s->gateway), CONFIG_NONE);
 	uint32_t group = cfg_routing(c, s->gateway)->group;
 	if (group < c->groups.n)
 		capacity_take_line(g, cell_group(c, group), CONFIG_NONE);
-}
-
-static uint32_t find_mapping(const struct config *c, struct span id)
-{
-	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
-		if (span_eq(cfg_span(c, cfg_mapping(c, i)->id), id))
-			return i;
-	return CONFIG_NONE;
 }
 
 static uint32_t find_routing(const struct config *c, struct span id)
@@ -82,9 +74,16 @@ static uint32_t find_routing(const struct config *c, struct span id)
 	return UINT16_MAX;
 }
 
-static bool is_mapping(const struct config *c, uint32_t i, struct span id)
+/* finds the ingress and the account of a call by their names */
+static void renumber_ingress(struct sig *g, const struct call *call, struct span ingress, struct span account)
 {
-	return i < c->mapping_gateways.n ? span_eq(cfg_span(c, cfg_mapping(c, i)->id), id) : i == CONFIG_NONE;
+	uint32_t is = ingress_kind(call->ingress) == INGRESS_NOBODY && !ingress.n ? CONFIG_NONE :
+		ingress_find(g->c, ingress_kind(call->ingress), ingress);
+	uint32_t by = account.n ? config_account(g->c, account) : CONFIG_NONE;
+	if (call->ingress != is)
+		commit_u32(&call->ingress, is);
+	if (call->account != by)
+		commit_u32(&call->account, by);
 }
 
 static bool is_routing(const struct config *c, uint32_t i, struct span id)
@@ -100,8 +99,7 @@ static void renumber(struct sig *g, const struct call *call)
 	const struct call_state *s = slot_now(&call->slot, call->copies, sizeof *s);
 	const void *text = block_at(g->blocks.plan, s->text);
 	struct span ingress = call_text_span(s, text, TEXT_INGRESS), egress = call_text_span(s, text, TEXT_EGRESS);
-	if (!is_mapping(g->c, call->ingress, ingress))
-		commit_u32(&call->ingress, find_mapping(g->c, ingress));
+	renumber_ingress(g, call, ingress, call_text_span(s, text, TEXT_ACCOUNT));
 	if (!s->attempt || is_routing(g->c, s->gateway, egress))
 		return;
 	memcpy(&fresh, s, sizeof fresh);
@@ -244,7 +242,7 @@ void adopt_renumber(struct sig *g)
 			working_call_done(g->head);
 			continue;
 		}
-		commit_u32(&w.call->ingress, find_mapping(g->c, work_text(&w, TEXT_INGRESS)));
+		renumber_ingress(g, w.call, work_text(&w, TEXT_INGRESS), work_text(&w, TEXT_ACCOUNT));
 		if (w.s.attempt)
 			w.s.gateway = (uint16_t)find_routing(g->c, work_text(&w, TEXT_EGRESS));
 		count_capacity(g, w.call, &w.s);

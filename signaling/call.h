@@ -7,8 +7,9 @@
 /* --- call_setup.c: a new INVITE --- */
 void call_invite(struct sig *g, const struct event *ev);
 void call_cancel(struct sig *g, const struct event *ev);
-/* answers a request that gets no call; remembered, so that repetitions get the same and are recorded once */
-void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason, struct span extra);
+/* answers a request that gets no call; remembered, so that repetitions get the same and are recorded once; ingress CONFIG_NONE: no
+ * record */
+void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, uint32_t account, enum end_reason reason, struct span extra);
 
 /* --- call_attempt.c: one candidate after the other --- */
 /* the next candidate with free capacity, which is taken; false: none left */
@@ -59,7 +60,7 @@ void call_event(struct work *w, uint32_t type);
 bool journal_has_room(const struct sig *g, uint32_t more); /* beyond what running calls have reserved */
 void record_attempt(struct work *w, bool final);  /* the attempt under way (or none) into the journal, at the next commit */
 /* written, not published: what remembers the refusal names it, so that it is recorded once. Sequence + 1; 0: no record */
-uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason);
+uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, uint32_t account, enum end_reason reason);
 void call_journal_publish(struct work *w);        /* part of work_commit() */
 
 /* --- call_timer.c --- */

@@ -2,6 +2,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/credentials.h"
+#include "signaling/ingress.h"
 #include "signaling/media_pool.h"
 #include "signaling/session.h"
 #include "signaling/stage.h"
@@ -56,8 +57,7 @@ static void finish(struct work *w, enum end_reason reason, enum journal_ended_by
 		if (group < c->groups.n)
 			capacity_give_line(g, cell_group(c, group));
 	}
-	if (w->call->ingress < c->mapping_gateways.n)
-		capacity_give_line(g, cell_mapping(c, w->call->ingress));
+	ingress_give(g, w->call->ingress, w->call->account);
 	capacity_give_line(g, cell_system());
 	media_give(w);
 	index_del(&g->merges, w->slot);

@@ -3,6 +3,7 @@
 #include "signaling/capacity.h"
 #include "signaling/headers.h"
 #include "signaling/identity.h"
+#include "signaling/ingress.h"
 #include "signaling/media_pool.h"
 #include "signaling/numbers.h"
 #include "signaling/peer.h"
@@ -19,7 +20,7 @@
 
 static struct span overload_lines = SPAN("Retry-After: 10\r\n");
 
-void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason, struct span extra)
+void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, uint32_t account, enum end_reason reason, struct span extra)
 {
 	const struct end_reason_info *info = end_reason_info(reason);
 	struct out lines = out_init((char[1024]){ 0 }, 1024), o = compose_begin(g);
@@ -32,7 +33,7 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 		return;
 	uint64_t key = key_server(g, ev->m, METHOD_INVITE);
 	bool recorded = done_find(g, key, ev->now) != NULL; /* DONE_RECORDED: repeated() has answered all others */
-	g->unnamed = ingress != CONFIG_NONE && !recorded ? record_refused(g, ev, ingress, reason) : 0;
+	g->unnamed = ingress != CONFIG_NONE && !recorded ? record_refused(g, ev, ingress, account, reason) : 0;
 	/* strangers must not push out what is remembered of calls; they get the same answer each time all the same */
 	const char *kept = reason != END_NOT_AUTHORISED ? done_add(g, DONE_RESPONSE, key, out_done(&o), ev->listen, &to, ev->now) : NULL;
 	if (!kept && g->unnamed)
@@ -50,25 +51,29 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, enum e
 /* --- who calls whom --- */
 
 struct asked { /* what the INVITE asks for */
-	uint32_t ingress;
+	uint32_t ingress, account;        /* signaling/ingress.h */
 	const struct cfg_mapping_gateway *mg;
+	struct cfg_mapping_gateway own;   /* what `mg` points to when the ingress is no mapping gateway */
 	struct span callee_in, caller_in; /* as they came */
 	struct span callee, caller;       /* behind the dial plans of the ingress */
 	char callee_text[DIALPLAN_BYTES], caller_text[DIALPLAN_BYTES];
 };
 
-static bool identify(struct sig *g, const struct event *ev, struct asked *a)
+static enum ingress_verdict identify(struct sig *g, const struct event *ev, struct asked *a)
 {
-	/* the tech prefix tells customers at one address apart; where it stands depends on the gateway, so both are tried */
-	a->ingress = routes_ingress(g->routes, g->c, &ev->source, uri_user(&ev->m->ruri));
-	if (a->ingress == CONFIG_NONE)
-		a->ingress = routes_ingress(g->routes, g->c, &ev->source, uri_user(&ev->m->to.u));
-	if (a->ingress == CONFIG_NONE)
-		return false;
-	a->mg = cfg_mapping(g->c, a->ingress);
+	enum ingress_verdict v = ingress_identify(g, ev, &a->ingress, &a->account);
+	if (v != INGRESS_KNOWN)
+		return v;
+	a->mg = ingress_settings(g->c, a->ingress, &a->own);
 	a->callee_in = identity_callee(g->c, a->mg, ev->m);
 	a->caller_in = identity_caller(a->mg, ev->m);
-	return true;
+	return v;
+}
+
+static bool locked_out(const struct sig *g, const struct asked *a)
+{
+	uint32_t account = a->account < g->c->accounts.n ? cfg_account(g->c, a->account)->lock : LOCK_NONE;
+	return a->mg->lock == LOCK_OUT || a->mg->lock == LOCK_ALL || account == LOCK_OUT || account == LOCK_ALL;
 }
 
 static enum end_reason admissible(struct sig *g, const struct event *ev, struct asked *a)
@@ -88,7 +93,7 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 		return END_EXTENSION;
 	if (session_timer_too_small(&asked))
 		return END_SESSION_INTERVAL;
-	if (a->mg->lock == LOCK_OUT || a->mg->lock == LOCK_ALL)
+	if (locked_out(g, a))
 		return END_LOCKED;
 	/* a caller that is too short for a rule stays as it is: only the callee can be dialled on */
 	numbers_apply(g, a->mg->caller_dial_plan, a->caller_in, a->caller_text, &a->caller);
@@ -136,7 +141,7 @@ static enum end_reason find_route(struct work *w, const struct asked *a)
 {
 	struct sig *g = w->g;
 	bool matched = false;
-	const struct route_query q = { a->callee, a->caller, a->ingress };
+	const struct route_query q = { a->callee, a->caller, ingress_kind(a->ingress) == INGRESS_MAPPING ? a->ingress : CONFIG_NONE };
 	const struct route_view view = { g, gateway_calls, gateway_last_hour, gateway_full, gateway_down, uuid_random() };
 	w->s.n_candidates = (uint8_t)routes_find(g->routes, g->c, &q, &view, w->s.candidates, CALL_CANDIDATES, &matched, NULL, NULL);
 	w->s.config_generation = g->c->generation;
@@ -180,10 +185,13 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	call->start_wall_ms = clock_wall_ms();
 	uuid_make(call->start_wall_ms, &call->id);
 	call->ingress = a->ingress;
+	call->account = a->account;
 	call->max_forwards = (uint32_t)(ev->m->max_forwards < 0 ? 70 : ev->m->max_forwards - 1);
 	call->config_generation = w->g->c->generation;
 	w->s.pdd_ms = UINT64_MAX;
 	work_put(w, TEXT_INGRESS, cfg_span(w->g->c, a->mg->id));
+	if (a->account < w->g->c->accounts.n)
+		work_put(w, TEXT_ACCOUNT, cfg_span(w->g->c, cfg_account(w->g->c, a->account)->id));
 	work_put(w, TEXT_CALLEE_IN, a->callee_in);
 	work_put(w, TEXT_CALLER_IN, a->caller_in);
 	work_put(w, TEXT_CALLEE, a->callee);
@@ -202,18 +210,15 @@ static bool take_ingress(struct sig *g, const struct asked *a, uint64_t now)
 {
 	if (!capacity_take_line(g, cell_system(), g->c->system.calls))
 		return false;
-	if (capacity_take_line(g, cell_mapping(g->c, a->ingress), a->mg->line_limit)) {
-		if (capacity_take_rate(g, cell_mapping(g->c, a->ingress), a->mg->rate_limit, now))
-			return true;
-		capacity_give_line(g, cell_mapping(g->c, a->ingress));
-	}
+	if (ingress_take(g, a->ingress, a->account, now))
+		return true;
 	capacity_give_line(g, cell_system());
 	return false;
 }
 
 static void give_ingress(struct sig *g, const struct asked *a)
 {
-	capacity_give_line(g, cell_mapping(g->c, a->ingress));
+	ingress_give(g, a->ingress, a->account);
 	capacity_give_line(g, cell_system());
 }
 
@@ -259,19 +264,22 @@ void call_invite(struct sig *g, const struct event *came)
 	struct asked a;
 	uint64_t merge = key_merge(g, m->call_id, m->from.tag, m->cseq);
 
-	if (!g->routes || !identify(g, ev, &a)) {
+	enum ingress_verdict who = g->routes ? identify(g, ev, &a) : INGRESS_STRANGER;
+	if (who == INGRESS_ANSWERED)
+		return;
+	if (who == INGRESS_STRANGER) {
 		count_one(g->head, COUNT_UNAUTHORISED);
 		if (g->routes)
 			protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		if (!g->routes)
-			call_refuse(g, ev, CONFIG_NONE, END_OVERLOAD, overload_lines);
+			call_refuse(g, ev, CONFIG_NONE, CONFIG_NONE, END_OVERLOAD, overload_lines);
 		else if (g->c->param[P_SS_REPLY_UNAUTHORIZED])
-			call_refuse(g, ev, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
+			call_refuse(g, ev, CONFIG_NONE, CONFIG_NONE, END_NOT_AUTHORISED, (struct span){ 0 });
 		return;
 	}
 	at.reply = a.mg->reply_address;
 	for (uint32_t e = index_first(&g->merges, merge); e != INDEX_NONE; e = index_next(&g->merges, e)) {
-		call_refuse(g, ev, CONFIG_NONE, END_LOOP, (struct span){ 0 });
+		call_refuse(g, ev, CONFIG_NONE, CONFIG_NONE, END_LOOP, (struct span){ 0 });
 		return;
 	}
 	enum end_reason r = admissible(g, ev, &a);
@@ -304,7 +312,7 @@ void call_invite(struct sig *g, const struct event *came)
 	} else if (r == END_SESSION_INTERVAL) {
 		out_span(&lines, session_min_se_line);
 	}
-	call_refuse(g, ev, a.ingress, r, lines.full ? (struct span){ 0 } : out_done(&lines));
+	call_refuse(g, ev, a.ingress, a.account, r, lines.full ? (struct span){ 0 } : out_done(&lines));
 }
 
 /* --- CANCEL --- */

@@ -91,6 +91,44 @@ uint64_t capacity_turn(struct sig *g, uint32_t cell)
 	return sum;
 }
 
+/* --- accounts --- */
+
+static const struct account_cell *account_cell(const struct sig *g, uint32_t worker, uint32_t account)
+{
+	const struct region *r = &g->env->region[seat_of(ROLE_SIGNALING, worker)];
+	const struct account_cell *cells = region_area(r, AREA_ACCOUNTS);
+	return cells && account < region_count(r, AREA_ACCOUNTS) ? &cells[account] : NULL;
+}
+
+uint32_t capacity_account_calls(const struct sig *g, uint32_t account)
+{
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i < g->c->system.signaling; i++) {
+		const struct account_cell *c = account_cell(g, i, account);
+		sum += c ? __atomic_load_n(&c->calls, __ATOMIC_SEQ_CST) : 0;
+	}
+	return sum;
+}
+
+bool capacity_take_account(struct sig *g, uint32_t account, uint32_t limit)
+{
+	const struct account_cell *c = account_cell(g, g->env->index, account);
+	if (!c)
+		return limit == CONFIG_NONE;
+	commit_seq_u32(&c->calls, c->calls + 1);
+	if (limit == CONFIG_NONE || capacity_account_calls(g, account) <= limit)
+		return true;
+	commit_seq_u32(&c->calls, c->calls - 1);
+	return false;
+}
+
+void capacity_give_account(struct sig *g, uint32_t account)
+{
+	const struct account_cell *c = account_cell(g, g->env->index, account);
+	if (c && c->calls)
+		commit_seq_u32(&c->calls, c->calls - 1);
+}
+
 /* A sixtieth each minute: what an hour's window would forget on average, without keeping the window. */
 void capacity_decay(struct sig *g)
 {
@@ -103,4 +141,8 @@ void capacity_clear(struct sig *g)
 {
 	for (uint32_t i = 0; i < g->n_cells; i++)
 		commit_seq_u32(&g->cells[i].calls, 0);
+	const struct account_cell *c = account_cell(g, g->env->index, 0);
+	for (uint32_t i = 0; i < region_count(&g->env->region[g->env->seat], AREA_ACCOUNTS); i++)
+		if (c[i].calls)
+			commit_seq_u32(&c[i].calls, 0);
 }

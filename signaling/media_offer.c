@@ -1,5 +1,6 @@
 #include "signaling/media_offer.h"
 #include "signaling/codec.h"
+#include "signaling/ingress.h"
 #include "signaling/media_pool.h"
 #include <errno.h>
 
@@ -11,7 +12,7 @@ static char body_text[BODY_BYTES];
 bool media_relayed(const struct work *w, const struct cfg_routing_gateway *gw)
 {
 	const struct config *c = w->g->c;
-	uint32_t in = w->call->ingress < c->mapping_gateways.n ? cfg_mapping(c, w->call->ingress)->media : c->media.proxy;
+	uint32_t in = ingress_media(c, w->call->ingress);
 	uint32_t mode = in > gw->media ? in : gw->media;
 	if (mode != MEDIA_AUTO)
 		return mode == MEDIA_MUST || mode == MEDIA_ON;

@@ -1,6 +1,7 @@
 /* Call detail records into the journal (shm/journal.h): written at the tail, named by the call's commit, then published. */
 #include "signaling/call.h"
 #include "signaling/identity.h"
+#include "signaling/ingress.h"
 #include "signaling/media_pool.h"
 
 static uint64_t acknowledged(const struct sig *g)
@@ -100,6 +101,7 @@ void record_attempt(struct work *w, bool final)
 	e->reason = s->reason;
 	e->source_in = s->leg[LEG_CALLER].source;
 	put(e, &used, &e->ingress, work_text(w, TEXT_INGRESS));
+	put(e, &used, &e->account, work_text(w, TEXT_ACCOUNT));
 	put(e, &used, &e->caller_in, work_text(w, TEXT_CALLER_IN));
 	put(e, &used, &e->callee_in, work_text(w, TEXT_CALLEE_IN));
 	put(e, &used, &e->sip_call_id_in, work_text(w, TEXT_IN_CALL_ID));
@@ -120,7 +122,7 @@ void record_attempt(struct work *w, bool final)
 	w->s.journal = sequence + 1;
 }
 
-uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, enum end_reason reason)
+uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress, uint32_t account, enum end_reason reason)
 {
 	const struct msg *m = ev->m;
 	const struct end_reason_info *info = end_reason_info(reason);
@@ -138,8 +140,11 @@ uint64_t record_refused(struct sig *g, const struct event *ev, uint32_t ingress,
 	e->cause = info->cause;
 	e->reason = (uint16_t)reason;
 	e->source_in = ev->source;
-	const struct cfg_mapping_gateway *mg = cfg_mapping(g->c, ingress);
+	struct cfg_mapping_gateway buffer;
+	const struct cfg_mapping_gateway *mg = ingress_settings(g->c, ingress, &buffer);
 	put(e, &used, &e->ingress, cfg_span(g->c, mg->id));
+	if (account < g->c->accounts.n)
+		put(e, &used, &e->account, cfg_span(g->c, cfg_account(g->c, account)->id));
 	put(e, &used, &e->caller_in, identity_caller(mg, m));
 	put(e, &used, &e->callee_in, identity_callee(g->c, mg, m));
 	put(e, &used, &e->sip_call_id_in, m->call_id);

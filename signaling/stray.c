@@ -56,7 +56,7 @@ static bool remnant_open(struct work *w, struct sig *g, uint64_t now)
 	call->id = (struct uuid){ 0 };
 	call->start_ms = now;
 	call->start_wall_ms = clock_wall_ms();
-	call->ingress = CONFIG_NONE;
+	call->ingress = call->account = CONFIG_NONE;
 	call->config_generation = w->s.config_generation = g->c->generation;
 	w->s.phase = CALL_ENDING;
 	w->s.gateway = UINT16_MAX; /* none: the global resend list */

@@ -85,5 +85,7 @@ uint32_t reload_refusals(const struct config *old, const struct config *new, uin
 	if (cell_count(new) > cells)
 		refuse(&r, "gateways and groups: %u in all, there is place for %u; more need a restart\n",
 			cell_count(new) - 1, cells - 1);
+	if (new->accounts.n > account_cells(old))
+		refuse(&r, "accounts: %u in all, there is place for %u; more need a restart\n", new->accounts.n, account_cells(old));
 	return r.count;
 }
