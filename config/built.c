@@ -17,8 +17,6 @@ static const struct row {
 	{ "system.state_dir", NULL, NAMED },
 	{ "sip.listen", "tls:*", ENCRYPTS },
 	{ "sip.listen", "tcp:*", NAMED },
-	{ "sip.realm", NULL, NAMED },
-	{ "sip.digest", NULL, AUTHENTICATES },
 	{ "sip.tls.*", NULL, ENCRYPTS },
 	{ "media.offload", "required", RESTRICTS },
 
@@ -30,10 +28,6 @@ static const struct row {
 	{ "parameters.SS_SIP_PUBLISH_EXPIRE", NULL, NAMED },
 	{ "parameters.SS_ENDPOINT_EXPIRE", NULL, NAMED },
 	{ "parameters.SS_ENDPOINT_NAT_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_ENDPOINT_REGISTER_*", NULL, RESTRICTS },
-	{ "parameters.SS_SIP_AUTHENTICATION_*", NULL, AUTHENTICATES },
-	{ "parameters.SS_AUTHENTICATION_*", NULL, AUTHENTICATES },
-	{ "parameters.SS_REPLY_UNAUTHORIZED", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_NAT_KEEP_ALIVE_*", NULL, NAMED },
 
 	{ "number_lists", NULL, RESTRICTS },

@@ -46,12 +46,14 @@ static void prepare_account(struct compile *c, void *out)
 static void finish_account(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
 	const struct node *password = node_get(n, "password"), *ha1 = node_get(n, "ha1");
-	struct place at = { place, SPAN("password"), 0, false };
+	struct place at = { place, SPAN("password"), 0, false }, place_ha1 = { place, SPAN("ha1"), 0, false };
 	(void)out;
 	if (node_is_null(password) && node_is_null(ha1))
 		errors_add(c->errors, n->at, &at, "is missing, as is ha1");
 	else if (!node_is_null(password) && !node_is_null(ha1))
 		errors_add(c->errors, ha1->at, &at, "only one of password and ha1 can be given");
+	else if (!node_is_null(ha1) && !c->config.sip.digest_md5)
+		errors_add(c->errors, ha1->at, &place_ha1, "serves MD5 alone, which sip.digest does not offer");
 }
 const struct schema schema_account = { .keys = account_keys, .size = sizeof(struct cfg_account),
 	.prepare = prepare_account,

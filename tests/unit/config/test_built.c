@@ -10,16 +10,12 @@ static const struct {
 } rows[] = {
 	{ "system: {state_dir: /tmp/state}\n", NULL, "system.state_dir" },
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
-	{ "parameters: {SS_REPLY_UNAUTHORIZED: off}\n", "restricts", "parameters.SS_REPLY_UNAUTHORIZED:" },
-	{ "parameters: {SS_SIP_AUTHENTICATION_CODE: 407}\n", "authenticates",
-		"parameters.SS_SIP_AUTHENTICATION_CODE:" },
 	{ "parameters: {SS_BLACK_LIST_NO_ANSWER_LIMIT: 3}\n", "restricts",
 		"parameters.SS_BLACK_LIST_NO_ANSWER_LIMIT:" },
 	{ "sip: {listen: [\"tls:127.0.0.1\"]}\n", "encrypts", "sip.listen: tls:127.0.0.1" },
 	{ "sip: {listen: [\"udp:127.0.0.1\", \"tcp:127.0.0.1\"]}\n", NULL, "sip.listen" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {certificate: a.pem}}\n", "encrypts", "sip.tls.certificate" },
 	{ "sip: {listen: [\"udp:127.0.0.1\"], tls: {verify: off}}\n", "encrypts", "sip.tls.verify" },
-	{ "sip: {listen: [\"udp:127.0.0.1\"], digest: [sha-256]}\n", "authenticates", "sip.digest" },
 	{ "number_lists: {p: {type: black, on: callee}}\n", "restricts", "number_lists" },
 	{ "registrations: [{id: a, proxy: \"tls:b\", username: u, password: very-secret}]\n", "encrypts", "registrations[[]a].proxy: tls:b" },
 	{ "registrations: [{id: a, proxy: \"tcp:b\", username: u, password: very-secret}]\n", NULL, "registrations[[]a].proxy" },
@@ -99,7 +95,9 @@ Test(built, defaults_are_nothing)
 		"registration: {rate: 5, unregister_timeout: 1}\nregistrations: [{id: a, proxy: b, username: u, password: p, period: 60, privacy: id, enabled: off}]\n",
 		"parameters: {SS_SIP_USER_AGENT_EXPIRE: 60, SS_SIP_USER_AGENT_RETRY_DELAY: 30, SS_SIP_USER_AGENT_SEND_UNREGISTER: off, SS_SIP_USER_AGENT_PRIVACY: id}\n",
 		"parameters: {SS_SIP_SESSION_TTL: 90, SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n",
-		"parameters: {SS_REPLY_UNAUTHORIZED: true, SS_SIP_AUTHENTICATION_CODE: 401}\n",
+		"parameters: {SS_REPLY_UNAUTHORIZED: off, SS_SIP_AUTHENTICATION_CODE: 407, SS_SIP_AUTHENTICATION_RETRY: 2, SS_SIP_AUTHENTICATION_TIMEOUT: 5}\n",
+		"parameters: {SS_AUTHENTICATION_MAX_RETRY: 2, SS_AUTHENTICATION_FAILED_SUSPEND: 60, SS_ENDPOINT_REGISTER_RETRY: 2, SS_ENDPOINT_REGISTER_SUSPEND: 60}\n"
+		"accounts: [{id: a, password: b}]\n",
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct compiled r = accepted_with("%s", texts[i]);

@@ -443,6 +443,8 @@ Test(schema, what_is_refused_is_still_checked)
 	expect_second("accounts: [{id: a}]\n", "accounts[a].password: is missing, as is ha1");
 	expect_second("accounts: [{id: a, password: b, ha1: 0123456789abcdef0123456789abcdef}]\n",
 		"only one of password and ha1 can be given");
+	refuse("sip: {listen: [\"udp:127.0.0.1\"], digest: [sha-256]}\naccounts: [{id: a, ha1: 0123456789abcdef0123456789abcdef}, {id: b, password: p}]\n",
+		"sw.yaml:2:25: accounts[a].ha1: serves MD5 alone, which sip.digest does not offer");
 	expect_second("accounts: [{id: a, ha1: 0123}]\n", "accounts[a].ha1: the secret has 4 bytes, allowed: 32-32");
 	expect_second("accounts: [{id: a, ha1: xyz}]\n",
 		"accounts[a].ha1: the secret has a character that is not allowed here");
