@@ -100,7 +100,7 @@ static const struct {
 	{ "registrations", command_registrations },
 	{ "register", command_register },
 	{ "unregister", command_unregister },
-	{ "endpoints", empty_list },
+	{ "endpoints", command_endpoints },
 	{ "suspended", empty_list },
 	{ "unsuspend", not_available },
 	{ "route", command_route },

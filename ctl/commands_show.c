@@ -3,6 +3,7 @@
 #include "ctl/control.h"
 #include "ctl/events.h"
 #include "ctl/view.h"
+#include "shm/location.h"
 #include "shm/counters.h"
 #include "shm/journal.h"
 #include "tandem-config.h"
@@ -262,6 +263,14 @@ static void write_gateways(const struct env *e, const struct config *c, FILE *f)
 			(unsigned long long)view_sum(e, cell_routing(c, i)).answers);
 }
 
+static unsigned long long endpoints(const struct env *e)
+{
+	unsigned long long n = 0;
+	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+		n += location_count(&e->region[seat_of(ROLE_SIGNALING, i)]);
+	return n;
+}
+
 int command_metrics(struct command *c)
 {
 	const struct env *e = c->control->env;
@@ -276,6 +285,8 @@ int command_metrics(struct command *c)
 	fprintf(f, "tandem_uptime_seconds %llu\n", (unsigned long long)((clock_ms() - e->roster->started_ms) / 1000));
 	head(f, "calls", "gauge", "calls running");
 	fprintf(f, "tandem_calls %llu\n", (unsigned long long)view_sum(e, cell_system()).calls);
+	head(f, "endpoints", "gauge", "contacts of accounts that registered here");
+	fprintf(f, "tandem_endpoints %llu\n", endpoints(e));
 	write_workers(c->control, f);
 	write_counters(e, f);
 	write_journals(e, f);

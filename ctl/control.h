@@ -83,6 +83,7 @@ int command_call(struct command *c);
 int command_hangup(struct command *c);
 int command_gateways(struct command *c);
 int command_route(struct command *c);
+int command_endpoints(struct command *c); /* commands_endpoint.c */
 int command_registrations(struct command *c); /* commands_registration.c */
 int command_register(struct command *c);
 int command_unregister(struct command *c);

@@ -45,6 +45,16 @@ static void add_registration(struct json *o, const struct message_event *m, stru
 		js_add_text(o, "reason", (struct span){ text.p + n + 1, text.n - n - 1 });
 }
 
+/* the account and, after a zero, the Contact URI */
+static void add_endpoint(struct json *o, struct span text)
+{
+	const char *end = memchr(text.p, 0, text.n);
+	size_t n = end ? (size_t)(end - text.p) : text.n;
+	js_add_text(o, "account", (struct span){ text.p, n });
+	if (text.n > n + 1)
+		js_add_text(o, "contact", (struct span){ text.p + n + 1, text.n - n - 1 });
+}
+
 void events_publish(struct control *k, uint32_t seat, const struct message_event *m, size_t text_n)
 {
 	static const char *const names[] = { [EVENT_CALL_START] = "call.start",
@@ -54,7 +64,10 @@ void events_publish(struct control *k, uint32_t seat, const struct message_event
 		[EVENT_REGISTERED] = "registration.registered",
 		[EVENT_REGISTRATION_FAILED] = "registration.failed",
 		[EVENT_UNREGISTERED] = "registration.unregistered",
-		[EVENT_SUSPENDED] = "suspended" };
+		[EVENT_SUSPENDED] = "suspended",
+		[EVENT_ENDPOINT_REGISTERED] = "endpoint.registered",
+		[EVENT_ENDPOINT_UNREGISTERED] = "endpoint.unregistered",
+		[EVENT_ENDPOINT_EXPIRED] = "endpoint.expired" };
 	if (m->type == 0 || m->type >= sizeof(names) / sizeof(names[0]))
 		return;
 	struct json *o = js_object();
@@ -64,6 +77,8 @@ void events_publish(struct control *k, uint32_t seat, const struct message_event
 		js_add_text(o, "text", (struct span){ (const char *)(m + 1), text_n });
 	} else if (m->type >= EVENT_REGISTERED && m->type <= EVENT_UNREGISTERED) {
 		add_registration(o, m, (struct span){ (const char *)(m + 1), text_n });
+	} else if (m->type >= EVENT_ENDPOINT_REGISTERED && m->type <= EVENT_ENDPOINT_EXPIRED) {
+		add_endpoint(o, (struct span){ (const char *)(m + 1), text_n });
 	} else {
 		char id[UUID_TEXT + 1];
 		struct uuid u;

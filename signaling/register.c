@@ -62,7 +62,7 @@ static void out_contact(struct out *o, const struct location_set *set, uint32_t 
 	out_lit(o, "Contact: <");
 	out_span(o, set->at[i].text[LOCATION_URI]);
 	out_lit(o, ">;expires=");
-	out_u64(o, (b->expires_ms - now) / 1000);
+	out_u64(o, (b->expires_ms - now + 999) / 1000);
 	if (b->q < 1000) {
 		out_lit(o, ";q=0.");
 		out_char(o, (char)('0' + b->q / 100));
