@@ -7,6 +7,7 @@
 #include "ctl/worker.h"
 #include "shm/messages.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,10 +128,19 @@ static bool client_answer(struct client *c, const char *id, struct json *result,
 
 /* --- orders ------------------------------------------------------------------------------------------------------ */
 
+/* whoever follows it would carry the order out, but nobody can say when that will be */
+static bool supervisor_dead(const struct env *e)
+{
+	pid_t pid = (pid_t)CMM_LOAD_SHARED(e->roster->supervisor_pid);
+	return pid > 0 && kill(pid, 0) < 0 && errno == ESRCH;
+}
+
 int control_order(struct command *c, uint32_t type, int64_t value)
 {
 	static struct notice n;
 	struct control *k = c->control;
+	if (supervisor_dead(k->env))
+		return command_error(c, -ESRCH, "the supervisor is dead; calls go on, and `tandem --adopt` takes over");
 	for (uint32_t i = 0; i < CONTROL_PENDING; i++) {
 		if (k->pending[i].serial)
 			continue;
@@ -157,21 +167,21 @@ static struct client *find_client(struct control *k, uint32_t serial)
 	return NULL;
 }
 
+/* serial 0: of all that wait */
 static void order_done(struct control *k, const struct notice *n)
 {
 	for (uint32_t i = 0; i < CONTROL_PENDING; i++) {
-		if (!n->serial || k->pending[i].serial != n->serial)
+		if (!k->pending[i].serial || (n->serial && k->pending[i].serial != n->serial))
 			continue;
 		struct client *c = find_client(k, k->pending[i].client_serial);
 		k->pending[i].serial = 0;
 		if (!c)
-			return;
+			continue;
 		c->orders--;
 		const char *why = n->text[0] ? n->text : strerror((int)-n->value);
 		if (client_answer(c, k->pending[i].id, n->value == 0 ? js_object() : NULL, why) && c->eof &&
 			!c->orders && !unsent(c))
 			client_close(c);
-		return;
 	}
 }
 

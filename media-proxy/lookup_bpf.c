@@ -73,6 +73,11 @@ int lookup_bpf_attach(const struct lookup_bpf *spec)
 	return 0;
 }
 
+int lookup_bpf_link(void)
+{
+	return loaded ? bpf_link__fd(loaded->links.port_lookup) : -1;
+}
+
 void lookup_bpf_detach(void)
 {
 	port_lookup_bpf__destroy(loaded);
@@ -83,6 +88,11 @@ int lookup_bpf_attach(const struct lookup_bpf *spec)
 {
 	(void)spec;
 	return -ENOTSUP;
+}
+
+int lookup_bpf_link(void)
+{
+	return -1;
 }
 
 void lookup_bpf_detach(void) {}

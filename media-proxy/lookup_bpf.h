@@ -13,5 +13,6 @@ struct lookup_bpf {
 /* 0; -ENOTSUP: built without; -errno. The link stays attached as long as any process has its descriptor, which all
  * children inherit. */
 int lookup_bpf_attach(const struct lookup_bpf *spec);
+int lookup_bpf_link(void); /* the link's descriptor, -1: none; stays this file's */
 void lookup_bpf_detach(void); /* in this process: the others' descriptors still hold it */
 #endif

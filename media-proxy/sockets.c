@@ -26,8 +26,9 @@ static void forget(struct env *e)
 	for (uint32_t a = 0; a < MEDIA_ADDRESSES_MAX; a++)
 		for (uint32_t w = 0; w < WORKERS_MAX; w++)
 			e->relay[a][w] = -1;
-	e->raw4 = e->raw6 = -1;
+	e->raw4 = e->raw6 = e->relay_link = -1;
 	e->port_socket = NULL;
+	e->n_port_sockets = 0;
 }
 
 static void close_at(int *fd)
@@ -61,6 +62,8 @@ void relay_sockets_close(const struct config *c, struct env *e)
 		close_at(&e->port_socket[i]);
 	free(e->port_socket);
 	e->port_socket = NULL;
+	e->n_port_sockets = 0;
+	e->relay_link = -1;
 }
 
 /* the privileged form goes beyond net.core.rmem_max */
@@ -162,7 +165,9 @@ static int open_lookup(const struct config *c, struct env *e)
 		if (r)
 			return r;
 	}
-	return lookup_bpf_attach(&spec);
+	int r = lookup_bpf_attach(&spec);
+	e->relay_link = lookup_bpf_link();
+	return r;
 }
 
 /* --- one socket per port --------------------------------------------------------------------------------------- */
@@ -193,6 +198,7 @@ static int open_ports(const struct config *c, struct env *e)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < total; i++)
 		e->port_socket[i] = -1;
+	e->n_port_sockets = total;
 	for (uint32_t i = 0; i < total; i++) {
 		uint16_t port = (uint16_t)(c->media.port_low + i % ports);
 		r = open_udp(address_of(c, i / ports), port, &e->port_socket[i]);

@@ -1,6 +1,7 @@
 #include "shm/env.h"
 #include "base/clock.h"
 #include "shm/commit.h"
+#include "shm/handover.h"
 #include "shm/poison.h"
 #include <errno.h>
 #include <stddef.h>
@@ -278,7 +279,7 @@ static int open_loop(struct env *e)
 	r = loop_add(&e->loop, &e->bell, EPOLLIN);
 	if (!r && e->supervisor >= 0)
 		r = loop_add(&e->loop, &e->boss, EPOLLIN);
-	return r;
+	return r ? r : handover_serve(e);
 }
 
 int env_start(struct env *e)

@@ -34,7 +34,14 @@ struct env {
 	int relay[MEDIA_ADDRESSES_MAX][WORKERS_MAX];
 	int raw4, raw6;                  /* raw sockets for sending with any source port; -1: none */
 	int *port_socket;                /* [address * ports + port - low], NULL with sk_lookup */
-	int status_socket, http_socket;  /* listening; for control only, -1 elsewhere */
+	int status_socket, http_socket;  /* listening; served by control alone */
+	/* What only a later supervisor needs; every process holds it, so that any one can hand it over (handover.h). 0: none */
+	int post[SEATS_MAX], desk[SEATS_MAX]; /* of each seat, for ever: the supervisor's and the process's end of its socket */
+	int lock;                        /* RUN_DIR/lock, flocked as long as anybody lives; byte SEAT is locked by the process there */
+	int door;                        /* RUN_DIR/adopt.sock, listening */
+	int relay_link;                  /* what holds the relay's kernel program */
+	uint32_t n_port_sockets;
+	uint32_t owner;                  /* uid that may ask for all this, besides root */
 	/* how a process is served: set by the process itself before env_run() */
 	struct loop loop;
 	void (*on_ring)(struct env *e, uint32_t from_seat, const struct ring_message *m);
@@ -50,7 +57,7 @@ struct env {
 	/* private to env.c */
 	struct ring_end in[SEATS_MAX], out[SEATS_MAX];
 	bool rung[SEATS_MAX];              /* something was pushed this turn */
-	struct loop_source bell, boss;
+	struct loop_source bell, boss, visitors;
 	struct image old_config[ENV_OLD_IMAGES], old_routes[ENV_OLD_IMAGES]; /* newest first, still mapped */
 };
 
@@ -65,7 +72,7 @@ enum notice_type {
 	NOTICE_SHUTDOWN, /* control -> supervisor: value 1: now */
 	NOTICE_DRAIN_ALL,/* control -> supervisor */
 	NOTICE_LOG,      /* control -> supervisor -> all: value = enum log_level */
-	NOTICE_RESULT,   /* supervisor -> control: value 0 or -errno, text says why; serial as in the request */
+	NOTICE_RESULT,   /* supervisor -> control: value 0 or -errno, text says why; serial as in the request, 0: to all that wait */
 	NOTICE_EVENT,    /* supervisor -> control: text is a JSON object for subscribers (worker.died, reload, alarm) */
 	NOTICE_POISON    /* -> supervisor: something was left out, with a capture of it in a descriptor (poison.h) */
 };

@@ -22,6 +22,7 @@ struct roster {
 	uint32_t steering;      /* enum steering */
 	uint32_t relay;         /* enum relay_kind */
 	uint32_t supervisor_pid;
+	uint32_t stage, now;    /* how far starting or stopping is, and whether it is in a hurry: the supervisor's own, for the one after it */
 	uint64_t config_generation, route_generation; /* newest published */
 	struct hash_key token_key;   /* RO; authenticates the ids we make */
 	char instance[8];            /* RO; four base32 characters: marks our Call-IDs (token.h) */

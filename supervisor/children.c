@@ -8,6 +8,7 @@
 #include "routing/worker.h"
 #include "shm/seat.h"
 #include "signaling/worker.h"
+#include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/title.h"
 #include <errno.h>
@@ -16,9 +17,12 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SIT_TRIES   200
+#define SIT_WAIT_US 10000u
 
 static int (*const mains[ROLE_COUNT])(struct env *e) = { [ROLE_CONTROL] = control_main,
 	[ROLE_CDR] = cdr_main,
@@ -42,16 +46,36 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Descriptors that are the supervisor's alone: a sibling's socket held open here would hide the supervisor's death. */
+/* Descriptors that are the supervisor's alone. Whatever a later one needs stays open: see shm/handover.h. */
 static void drop_foreign(struct supervisor *s)
 {
 	for (uint32_t seat = 0; seat < SEATS_MAX; seat++)
-		if (s->child[seat].s && s->child[seat].pid > 0)
-			child_closed(NULL, &s->child[seat]);
+		if (s->child[seat].s && s->child[seat].end.fd >= 0)
+			close(s->child[seat].end.fd);
 	if (s->compiler.pid > 0)
 		close(s->compiler.sock);
 	close(s->signals.fd);
 	loop_done(&s->loop);
+	if (s->lock_fd != s->env.lock)
+		close(s->lock_fd);
+}
+
+/* Until its seat is locked nobody could see that it is there: so long it goes with its supervisor. */
+static bool sit_down(const struct supervisor *s, uint32_t seat, pid_t parent)
+{
+	int r = -EBUSY;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return false;
+	for (int i = 0; r == -EBUSY && i < SIT_TRIES; i++) { /* its predecessor may still be ending */
+		r = rundir_sit(s->env.lock, seat);
+		if (r == -EBUSY)
+			usleep(SIT_WAIT_US);
+	}
+	if (r)
+		log_error("the seat cannot be taken: %s", strerror(-r));
+	prctl(PR_SET_PDEATHSIG, 0);
+	return r == 0;
 }
 
 /* signalling and media workers over the CPUs we may use, in turn */
@@ -74,7 +98,7 @@ static void pin(const struct config *c, enum role role, uint32_t index)
 	}
 }
 
-static _Noreturn void child_main(struct supervisor *s, uint32_t seat, int sock)
+static _Noreturn void child_main(struct supervisor *s, uint32_t seat, pid_t parent)
 {
 	char name[SEAT_TEXT_MAX];
 	struct env *e = &s->env;
@@ -82,14 +106,12 @@ static _Noreturn void child_main(struct supervisor *s, uint32_t seat, int sock)
 	title_set(seat_format(seat, name));
 	log_process(name);
 	drop_foreign(s);
+	if (!sit_down(s, seat, parent))
+		_exit(1);
 	e->role = seat_role(seat);
 	e->index = seat_index(seat);
 	e->seat = seat;
-	e->supervisor = sock;
-	if (e->role != ROLE_CONTROL) {
-		close(e->status_socket);
-		e->status_socket = -1;
-	}
+	e->supervisor = e->desk[seat];
 	for (uint32_t i = 0; i < SEATS_MAX; i++)
 		region_unmap(&e->region[i]); /* mapped anew by env_start(), with this process's rights */
 	pin(config_now(s), e->role, e->index);
@@ -112,31 +134,36 @@ void child_seat_state(struct supervisor *s, struct child *c, enum seat_state sta
 	commit_release_u32(&seat->state, state);
 }
 
-static int watch_child(struct supervisor *s, struct child *c, int sock)
+int child_watch(struct supervisor *s, struct child *c, int pidfd)
 {
-	c->notices = (struct loop_source){ sock, orders_ready };
-	c->end = (struct loop_source){ pidfd_open(c->pid, 0), watch_ended };
-	if (c->end.fd < 0)
-		return -errno;
+	c->notices = (struct loop_source){ s->env.post[c->seat], orders_ready };
+	c->end = (struct loop_source){ pidfd, watch_ended };
 	int r = loop_add(&s->loop, &c->end, EPOLLIN);
 	return r ? r : loop_add(&s->loop, &c->notices, EPOLLIN);
+}
+
+/* the socket outlives the process: nothing that was said to or by its predecessor is for it */
+static void empty(int sock)
+{
+	static struct notice n;
+	int fd;
+	while (notice_receive(sock, &n, &fd) == 0)
+		if (fd >= 0)
+			close(fd);
 }
 
 int child_start(struct supervisor *s, struct child *c)
 {
 	char name[SEAT_TEXT_MAX];
-	int pair[2], r = 0;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
-		return -errno;
+	int r = 0, pidfd;
+	pid_t self = getpid();
+	empty(s->env.post[c->seat]);
+	empty(s->env.desk[c->seat]);
 	pid_t pid = fork();
-	if (pid == 0) {
-		close(pair[0]);
-		child_main(s, c->seat, pair[1]);
-	}
+	if (pid == 0)
+		child_main(s, c->seat, self);
 	r = pid < 0 ? -errno : 0;
-	close(pair[1]);
 	if (r) {
-		close(pair[0]);
 		log_error("cannot start %s: %s", seat_format(c->seat, name), strerror(-r));
 		return r;
 	}
@@ -146,7 +173,8 @@ int child_start(struct supervisor *s, struct child *c)
 	c->wanted = c->hung = false;
 	c->config_sent = s->env.config.generation;
 	c->routes_sent = s->env.routes.generation;
-	r = watch_child(s, c, pair[0]);
+	pidfd = pidfd_open(pid, 0);
+	r = pidfd < 0 ? -errno : child_watch(s, c, pidfd);
 	if (r) { /* one that cannot be watched must not live */
 		log_error("cannot watch %s: %s", seat_format(c->seat, name), strerror(-r));
 		kill(pid, SIGKILL);
@@ -167,15 +195,13 @@ void child_kill(struct child *c, int signal)
 
 void child_closed(struct supervisor *s, struct child *c)
 {
-	struct loop_source *sources[] = { &c->end, &c->notices };
-	for (size_t i = 0; i < 2; i++) {
-		if (sources[i]->fd < 0)
-			continue;
-		if (s)
-			loop_del(&s->loop, sources[i]);
-		close(sources[i]->fd);
-		sources[i]->fd = -1;
+	if (c->notices.fd >= 0)
+		loop_del(&s->loop, &c->notices);
+	if (c->end.fd >= 0) {
+		loop_del(&s->loop, &c->end);
+		close(c->end.fd);
 	}
+	c->end.fd = c->notices.fd = -1; /* the socket is the seat's */
 }
 
 int child_tell(struct child *c, uint32_t type, int64_t value)

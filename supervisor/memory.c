@@ -1,9 +1,11 @@
 /* Makes the regions of all seats and fills in the roster. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 #include <errno.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 bool memory_seat_used(const struct config *c, uint32_t seat)
@@ -56,16 +58,31 @@ static void fill_roster(struct supervisor *s)
 		r->partition[i] = (uint8_t)(i % c->system.signaling);
 }
 
+/* of one seat, for all its processes to come */
+static int make_socket(struct env *e, uint32_t seat)
+{
+	int pair[2];
+	if (seat == RUNDIR_SUPERVISOR)
+		return 0;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	e->post[seat] = pair[0];
+	e->desk[seat] = pair[1];
+	return 0;
+}
+
 int memory_make(struct supervisor *s)
 {
 	uint64_t bytes = 0;
 	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
-		s->env.region[seat].fd = s->env.doorbell[seat] = -1;
+		s->env.region[seat].fd = s->env.doorbell[seat] = s->env.post[seat] = s->env.desk[seat] = -1;
 		if (!memory_seat_used(config_now(s), seat))
 			continue;
 		int r = make_region(s, seat);
 		if (r == 0 && (s->env.doorbell[seat] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) < 0)
 			r = -errno;
+		if (r == 0)
+			r = make_socket(&s->env, seat);
 		if (r) {
 			log_error("no memory for %s/%u: %s; system.limits and media.ports say how much is needed",
 				role_name(seat_role(seat)), seat_index(seat), strerror(-r));
@@ -77,4 +94,23 @@ int memory_make(struct supervisor *s)
 	fill_roster(s);
 	log_info("shared memory: %llu MiB", (unsigned long long)(bytes >> 20));
 	return 0;
+}
+
+int memory_adopt(struct supervisor *s)
+{
+	for (uint32_t seat = 0; seat < SEATS_MAX; seat++) {
+		struct region *r = &s->env.region[seat];
+		int fd = r->fd;
+		if (fd < 0)
+			continue;
+		int error = region_map(fd, seat == RUNDIR_SUPERVISOR, r);
+		if (error == 0 && r->head->seat != seat)
+			error = -EPROTO;
+		if (error) {
+			log_error("the memory of %s/%u cannot be used: %s", role_name(seat_role(seat)), seat_index(seat), strerror(-error));
+			return error;
+		}
+	}
+	s->roster = s->env.roster = region_area(&s->env.region[seat_of(ROLE_SUPERVISOR, 0)], AREA_ROSTER);
+	return s->roster ? 0 : -EPROTO;
 }

@@ -62,6 +62,15 @@ void orders_result(struct supervisor *s, uint32_t serial, int value, const char 
 		log_warning("control does not take the result of an order");
 }
 
+void orders_forsake(struct supervisor *s)
+{
+	static const struct notice n = { .type = NOTICE_RESULT, .value = -EOWNERDEAD,
+		.text = "the supervisor was followed by another meanwhile; `status` and `workers` show what has come of it" };
+	struct child *c = control(s);
+	if (c->pid > 0)
+		notice_send(c->notices.fd, &n, -1);
+}
+
 /* --- orders of control ------------------------------------------------------------------------------------------- */
 
 static void restart(struct supervisor *s, uint32_t serial, int64_t seat)
@@ -201,9 +210,9 @@ void orders_ready(struct loop_source *source, uint32_t events)
 		int fd = -1, r = notice_receive(source->fd, &n, &fd);
 		if (r == -EAGAIN || r == -EPROTO)
 			break;
-		if (r) { /* closed: its end is seen by its pidfd */
+		if (r) { /* cannot be: both ends are ours */
+			log_error("notices of %s are lost: %s", role_name(seat_role(c->seat)), strerror(-r));
 			loop_del(&s->loop, source);
-			close(source->fd);
 			source->fd = -1;
 			break;
 		}

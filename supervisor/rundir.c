@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -50,20 +48,23 @@ int rundir_path(const char *run_dir, const char *name, char *buf, size_t cap)
 	return n < 0 || (size_t)n >= cap ? -ENAMETOOLONG : 0;
 }
 
-/* the supervisor's pid in the pid file if it is alive, else 0 */
-static pid_t holder(const char *run_dir)
+static struct flock byte_of(uint32_t seat)
 {
-	char path[PATH_MAX], text[32] = "";
-	if (rundir_path(run_dir, "tandem.pid", path, sizeof(path)))
+	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)seat, .l_len = 1 };
+}
+
+int rundir_sit(int fd, uint32_t seat)
+{
+	struct flock l = byte_of(seat);
+	if (fcntl(fd, F_SETLK, &l) == 0)
 		return 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	long pid = n > 0 ? strtol(text, NULL, 10) : 0;
-	if (pid <= 0 || pid > INT_MAX || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
-		return 0;
-	return (pid_t)pid;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+pid_t rundir_sitting(int fd, uint32_t seat)
+{
+	struct flock l = byte_of(seat);
+	return fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK ? 0 : l.l_pid;
 }
 
 /* the one who unlinks the lock still holds it: a lock on a file without a name guards nothing */
@@ -83,17 +84,34 @@ int rundir_lock(const char *run_dir, int *ret_fd, pid_t *ret_holder)
 			return -errno;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-			close(fd);
 			if (r == -EBUSY)
-				*ret_holder = holder(run_dir);
+				*ret_holder = rundir_sitting(fd, RUNDIR_SUPERVISOR);
+			close(fd);
 			return r;
 		}
-		if (has_name(fd, path)) {
+		if (has_name(fd, path) && (r = rundir_sit(fd, RUNDIR_SUPERVISOR)) == 0) {
 			*ret_fd = fd;
 			return 0;
 		}
 		close(fd);
 	}
+	return r;
+}
+
+int rundir_join(const char *run_dir, int *ret_fd)
+{
+	char path[PATH_MAX];
+	int r = rundir_path(run_dir, "lock", path, sizeof(path));
+	if (r)
+		return r;
+	int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = rundir_sit(fd, RUNDIR_SUPERVISOR);
+	if (r)
+		close(fd);
+	else
+		*ret_fd = fd;
 	return r;
 }
 
@@ -140,7 +158,7 @@ int rundir_keep(const char *run_dir, const char *name, int fd, size_t most)
 
 void rundir_clean(const char *run_dir)
 {
-	static const char *const names[] = { "status.sock", "tandem.pid", "lock" };
+	static const char *const names[] = { "status.sock", "adopt.sock", "tandem.pid", "lock" };
 	char path[PATH_MAX];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (rundir_path(run_dir, names[i], path, sizeof(path)) == 0)

@@ -42,11 +42,20 @@ static struct child *next(struct supervisor *s, enum stage stage, struct child *
 
 /* --- starting ---------------------------------------------------------------------------------------------------- */
 
-static void start_stage(struct supervisor *s, enum stage stage)
+/* the roster says it to a later supervisor */
+static void set_stage(struct supervisor *s, enum stage stage)
 {
 	s->stage = stage;
+	commit_u32(&s->roster->now, s->now);
+	commit_release_u32(&s->roster->stage, stage);
+}
+
+static void start_stage(struct supervisor *s, enum stage stage)
+{
+	set_stage(s, stage);
 	for (struct child *c = next(s, stage, NULL); c; c = next(s, stage, c))
-		watch_start(s, c);
+		if (c->pid <= 0)
+			watch_start(s, c);
 }
 
 static bool in_service(struct supervisor *s)
@@ -60,7 +69,7 @@ static bool in_service(struct supervisor *s)
 static void running(struct supervisor *s)
 {
 	const struct config *c = config_now(s);
-	s->stage = STAGE_RUNNING;
+	set_stage(s, STAGE_RUNNING);
 	supervisor_state(s, SYSTEM_RUNNING);
 	log_info("running: %u signaling and %u media workers, steering by %s, relay by %s", c->system.signaling,
 		c->system.media, s->roster->steering == STEERING_KERNEL ? "kernel" : "ring",
@@ -76,6 +85,45 @@ static void running(struct supervisor *s)
 void stages_begin(struct supervisor *s)
 {
 	start_stage(s, STAGE_BASE);
+}
+
+static bool stopped_before(enum stage stage, enum role role)
+{
+	for (enum stage i = STAGE_STOP_REGISTRAR; i < stage; i++)
+		if (belongs(i, role))
+			return true;
+	return false;
+}
+
+static void stop_stage(struct supervisor *s, enum stage stage);
+
+void stages_adopt(struct supervisor *s)
+{
+	enum stage stage = (enum stage)s->roster->stage;
+	if (stage < STAGE_RUNNING) {
+		stages_begin(s);
+		stages_advance(s);
+		return;
+	}
+	s->stage = stage;
+	s->now = s->roster->now;
+	for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
+		struct child *c = &s->child[seat];
+		if (!c->s || c->pid > 0)
+			continue;
+		c->done = stopped_before(stage, seat_role(seat));
+		if (!c->done && !belongs(stage, seat_role(seat)))
+			watch_start(s, c);
+	}
+	service_ready();
+	if (stage == STAGE_RUNNING) {
+		service_status("running");
+	} else {
+		log_info("stopping goes on");
+		service_stopping();
+		stop_stage(s, stage);
+	}
+	stages_advance(s);
 }
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
@@ -145,7 +193,7 @@ static void too_late(struct wheel_timer *t, uint64_t now)
 
 static void stop_stage(struct supervisor *s, enum stage stage)
 {
-	s->stage = stage;
+	set_stage(s, stage);
 	for (struct child *c = next(s, stage, NULL); c; c = next(s, stage, c)) {
 		if (c->pid > 0)
 			continue;
@@ -178,6 +226,7 @@ void stages_stop(struct supervisor *s, bool now)
 	if (s->stage >= STAGE_STOP_REGISTRAR && (s->now || !now))
 		return;
 	s->now = now;
+	commit_u32(&s->roster->now, now);
 	if (s->stage > STAGE_STOP_CALLS || s->stage == STAGE_STOP_REGISTRAR) /* calls are over already, or hear of it when their turn comes */
 		return;
 	if (s->stage == STAGE_STOP_CALLS) {
@@ -208,7 +257,7 @@ void stages_advance(struct supervisor *s)
 			stop_stage(s, s->stage + 1);
 			continue;
 		}
-		s->stage = STAGE_OVER;
+		set_stage(s, STAGE_OVER);
 		wheel_del(&s->loop.wheel, &s->deadline);
 		loop_stop(&s->loop, s->failed ? 1 : 0);
 	}

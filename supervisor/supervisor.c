@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "media-proxy/worker.h"
+#include "shm/handover.h"
 #include "supervisor/policy.h"
 #include "supervisor/rundir.h"
 #include "supervisor/service.h"
@@ -53,18 +54,19 @@ static int lock(struct supervisor *s, bool adopt)
 {
 	pid_t holder = 0;
 	int r = rundir_lock(s->run_dir, &s->lock_fd, &holder);
-	if (r == -EBUSY && holder)
+	s->env.lock = s->lock_fd;
+	if (r == -EBUSY && holder) {
 		log_error("%s: in use by the running instance with pid %d (the workers of a dead one are for --adopt)",
 			s->run_dir, (int)holder);
-	else if (r == -EBUSY && adopt)
-		log_error("%s: workers of a dead supervisor live; --adopt takes over living workers only in a later "
-			  "version: end them "
-			  "first (fuser %s/lock shows them)",
-			s->run_dir, s->run_dir);
-	else if (r == -EBUSY)
+	} else if (r == -EBUSY && adopt) {
+		r = adopt_take(s);
+		s->adopted = r == 0;
+		r = r == -ESRCH ? 0 : r; /* the last of them has just ended */
+	} else if (r == -EBUSY) {
 		log_error("%s: workers of a dead supervisor live; they are taken over by --adopt", s->run_dir);
-	else if (r)
+	} else if (r) {
 		log_error("%s/lock: %s", s->run_dir, strerror(-r));
+	}
 	return r;
 }
 
@@ -121,6 +123,18 @@ static int open_relay(struct supervisor *s)
 	return r < 0 ? r : 0;
 }
 
+static int open_door(struct supervisor *s)
+{
+	char path[PATH_MAX];
+	int r = rundir_path(s->run_dir, HANDOVER_SOCKET, path, sizeof(path));
+	if (r == 0)
+		r = handover_listen(path, &s->env.door);
+	if (r)
+		log_error("%s/%s: %s", s->run_dir, HANDOVER_SOCKET, strerror(-r));
+	s->env.owner = geteuid();
+	return r;
+}
+
 static int open_sockets(struct supervisor *s)
 {
 	const struct config *c = config_now(s);
@@ -129,6 +143,8 @@ static int open_sockets(struct supervisor *s)
 		r = open_relay(s);
 	if (r == 0)
 		r = sockets_open_status(s->run_dir, &s->identity, &s->env.status_socket);
+	if (r == 0)
+		r = open_door(s);
 	if (r == 0)
 		commit_u32(&s->roster->steering, sockets_steer(c, &s->env));
 	return r;
@@ -179,7 +195,12 @@ static int run(struct supervisor *s)
 	s->trusted_ms = clock_ms();
 	s->tick_due = s->trusted_ms + POLICY_TICK_MS;
 	wheel_add(&s->loop.wheel, &s->tick, s->tick_due, watch_tick);
-	stages_begin(s);
+	if (s->adopted) {
+		adopt_children(s);
+		stages_adopt(s);
+	} else {
+		stages_begin(s);
+	}
 	int code = loop_run(&s->loop);
 	log_info("stopped");
 	return code < 0 ? 1 : code;
@@ -197,7 +218,7 @@ static int prepare(struct supervisor *s, bool adopt)
 		r = make_directories(s);
 	if (r == 0)
 		r = lock(s, adopt);
-	if (r)
+	if (r || s->adopted)
 		return r;
 	r = memory_make(s);
 	if (r == 0)
@@ -217,7 +238,7 @@ static struct supervisor *supervisor_new(const char *file)
 	if (!s->file)
 		s->file = strdup(file);
 	s->lock_fd = s->compiler.sock = s->env.status_socket = s->env.http_socket = -1;
-	s->env.raw4 = s->env.raw6 = s->env.supervisor = s->env.routes.fd = -1;
+	s->env.raw4 = s->env.raw6 = s->env.supervisor = s->env.routes.fd = s->env.lock = s->env.door = s->env.relay_link = -1;
 	for (uint32_t seat = 1; seat < SEATS_MAX; seat++)
 		s->child[seat].notices.fd = s->child[seat].end.fd = -1;
 	return s;
@@ -246,14 +267,16 @@ int supervisor_run(const struct options *o)
 	log_init("supervisor", (enum log_format)c->log.format, (enum log_level)c->log.level, STDERR_FILENO);
 	if (prepare(s, o->mode == OPTIONS_ADOPT))
 		goto out;
-	say_not_built(c);
+	if (!s->adopted)
+		say_not_built(c);
 	for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
 		s->child[seat].seat = seat;
-		if (memory_seat_used(c, seat))
+		if (s->env.region[seat].head)
 			s->child[seat].s = s;
 	}
 	code = run(s);
-	rundir_clean(s->run_dir);
+	if (s->stage == STAGE_OVER || !s->adopted) /* else there are those who go on without us */
+		rundir_clean(s->run_dir);
 out:
 	supervisor_free(s);
 	return code;

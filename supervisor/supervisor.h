@@ -51,7 +51,8 @@ struct supervisor {
 	bool now, failed; /* now: calls are ended; failed: exit code 1 */
 	const char *file;
 	char *run_dir;
-	int lock_fd;
+	int lock_fd;               /* ours; env.lock is the inherited one, which a first supervisor has in common */
+	bool adopted;              /* took over running processes */
 	struct identity identity;
 	struct env env;            /* as handed to children; regions are mapped read-only but our own */
 	const struct roster *roster;
@@ -78,12 +79,19 @@ void supervisor_state(struct supervisor *s, enum system_state state);
 
 /* memory.c */
 int memory_make(struct supervisor *s); /* logs; 0 or -errno */
+/* regions of a dead supervisor's processes, whose descriptors are in env; as above */
+int memory_adopt(struct supervisor *s);
 bool memory_seat_used(const struct config *c, uint32_t seat);
 
+/* adopt.c: what a dead supervisor left. 0; -ESRCH: nobody is left, start afresh; else logged */
+int adopt_take(struct supervisor *s);
+void adopt_children(struct supervisor *s); /* those that live are watched from now on; the loop is there */
+
 /* children.c: one process */
+int child_watch(struct supervisor *s, struct child *c, int pidfd); /* takes pidfd; 0 or -errno */
 int child_start(struct supervisor *s, struct child *c); /* 0 or -errno; logs */
 void child_kill(struct child *c, int signal);
-void child_closed(struct supervisor *s, struct child *c); /* forgets its descriptors, after its death or in a fresh child */
+void child_closed(struct supervisor *s, struct child *c); /* after its death */
 int child_tell(struct child *c, uint32_t type, int64_t value);
 void child_seat_state(struct supervisor *s, struct child *c, enum seat_state state);
 
@@ -94,6 +102,7 @@ void watch_tick(struct wheel_timer *t, uint64_t now);
 
 /* stages.c: starting and stopping in order */
 void stages_begin(struct supervisor *s);
+void stages_adopt(struct supervisor *s); /* instead of it, where the roster says */
 void stages_advance(struct supervisor *s); /* after anything that may complete a stage */
 void stages_stop(struct supervisor *s, bool now);
 void stages_tell(struct supervisor *s, struct child *c); /* a fresh process: what the others have been told */
@@ -104,6 +113,7 @@ bool stages_ended(const struct supervisor *s, const struct child *c, bool well);
 void orders_ready(struct loop_source *source, uint32_t events);
 void orders_event(struct supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3))); /* a JSON object */
 void orders_result(struct supervisor *s, uint32_t serial, int value, const char *text); /* serial 0: nobody asked */
+void orders_forsake(struct supervisor *s); /* orders that a former supervisor had accepted */
 void orders_alarm(struct supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3))); /* logs too */
 
 /* publish.c: images and reload */

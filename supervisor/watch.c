@@ -32,7 +32,9 @@ void watch_start(struct supervisor *s, struct child *c)
 
 static void describe(const siginfo_t *i, char *buf, size_t cap)
 {
-	if (i->si_code == CLD_EXITED)
+	if (i->si_pid == 0) /* a former supervisor's child: its status went elsewhere */
+		snprintf(buf, cap, "ended");
+	else if (i->si_code == CLD_EXITED)
 		snprintf(buf, cap, "ended with code %d", i->si_status);
 	else
 		snprintf(buf, cap, "was killed by signal %d (%s)%s", i->si_status, strsignal(i->si_status),
@@ -95,7 +97,7 @@ void watch_ended(struct loop_source *source, uint32_t events)
 	struct supervisor *s = c->s;
 	siginfo_t i = { 0 };
 	(void)events;
-	if (waitid(P_PIDFD, (id_t)source->fd, &i, WEXITED | WNOHANG) < 0 || i.si_pid == 0)
+	if (waitid(P_PIDFD, (id_t)source->fd, &i, WEXITED | WNOHANG) < 0 ? errno != ECHILD : i.si_pid == 0)
 		return;
 	bool exited = i.si_code == CLD_EXITED;
 	bool over = stages_ended(s, c, c->wanted || (exited && i.si_status == 0));

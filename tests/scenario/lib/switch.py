@@ -122,6 +122,7 @@ class Control:
 class Switch:
     def __init__(self, directory, config, env=None, cpu=None):
         self.dir, self.pid, self.process, self.control = directory, 0, None, None
+        self.sessions = []   # of all supervisors that were started; workers outlive theirs
         os.makedirs(directory, exist_ok=True)
         self.file, self.log_file = os.path.join(directory, "tandem.yaml"), os.path.join(directory, "tandem.log")
         self.env = dict(os.environ, **(env or {}))
@@ -149,6 +150,22 @@ class Switch:
                                         cwd=self.dir, env=self.env, start_new_session=True)
         log.close()
         self.pid = self.process.pid
+        self.sessions.append(self.pid)
+        return self
+
+    def pids(self):
+        """Its living processes."""
+        return sorted(pid for sid in self.sessions for pid in session_pids(sid))
+
+    def kill_supervisor(self):
+        """Kills the supervisor and nothing else."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def adopt(self, timeout=10 * SLOW):
+        """A new supervisor that takes over what is left; returns when it has."""
+        self.spawn("--adopt")
+        wait_for(lambda: self.running() and self.ask("status")["pid"] == self.pid, timeout, f"a supervisor with pid {self.pid}; log:\n{self.log()[-1500:]}")
         return self
 
     def start(self, timeout=10 * SLOW):
@@ -204,7 +221,7 @@ class Switch:
         """Kills a worker and returns (its pid, seconds until its successor is in service)."""
         control = self.connect()
         pid = next(w["pid"] for w in control.ask("workers")["workers"] if (w["role"], w["index"]) == (role, index))
-        assert pid in session_pids(self.pid), f"{role} {index} has pid {pid}, which is not a process of this softswitch"
+        assert pid in self.pids(), f"{role} {index} has pid {pid}, which is not a process of this softswitch"
         t0 = time.monotonic()
         os.kill(pid, sig)
         end = t0 + 5 * SLOW
@@ -260,7 +277,7 @@ class Switch:
         left = []
         end = time.monotonic() + 2
         while time.monotonic() < end:
-            left = session_pids(self.pid)
+            left = self.pids()
             if not left:
                 break
             time.sleep(0.05)
@@ -271,7 +288,7 @@ class Switch:
         """Whatever is still there goes, by pid."""
         if self.control:
             self.control.close()
-        for pid in (session_pids(self.pid) if self.pid else []):
+        for pid in self.pids():
             try:
                 os.kill(pid, signal.SIGKILL)
             except OSError:

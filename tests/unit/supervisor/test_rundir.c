@@ -62,17 +62,78 @@ Test(rundir, path_is_bounded)
 	cr_expect_str_eq(path, "/run/a");
 }
 
+/* a process that has done `what` and lives until the test lets it go */
+struct other {
+	pid_t pid;
+	int end;
+};
+static struct other other_process(void (*what)(void))
+{
+	int end[2], ready[2];
+	char byte = 0;
+	cr_assert_eq(pipe(end), 0);
+	cr_assert_eq(pipe(ready), 0);
+	struct other o = { .pid = fork(), .end = end[1] };
+	if (o.pid == 0) {
+		close(end[1]);
+		what();
+		if (write(ready[1], &byte, 1) == 1 && read(end[0], &byte, 1) == 0)
+			_exit(0);
+		_exit(1);
+	}
+	close(end[0]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	return o;
+}
+
+static void let_go(const struct other *o)
+{
+	close(o->end);
+	cr_assert_eq(waitpid(o->pid, NULL, 0), o->pid);
+}
+
+static void lock_it(void)
+{
+	int fd;
+	pid_t holder;
+	if (rundir_lock(dir, &fd, &holder))
+		_exit(1);
+}
+
 Test(rundir, second_instance_is_refused_with_the_pid_of_the_first)
 {
-	int fd = -1, other = -1;
+	int fd = -1;
 	pid_t holder = -1;
-	cr_assert_eq(rundir_lock(dir, &fd, &holder), 0);
-	cr_assert_eq(rundir_write_pid(dir), 0);
-	cr_expect_eq(rundir_lock(dir, &other, &holder), -EBUSY);
-	cr_expect_eq(holder, getpid());
+	struct other first = other_process(lock_it);
+	cr_expect_eq(rundir_lock(dir, &fd, &holder), -EBUSY);
+	cr_expect_eq(holder, first.pid);
+	cr_expect_eq(rundir_join(dir, &fd), -EBUSY);
+	let_go(&first);
+	cr_expect_eq(rundir_lock(dir, &fd, &holder), 0, "free again");
 	close(fd);
-	cr_expect_eq(rundir_lock(dir, &other, &holder), 0, "free again");
-	close(other);
+}
+
+static int inherited;
+static void sit_on_seven(void)
+{
+	if (rundir_sit(inherited, 7))
+		_exit(1);
+}
+
+Test(rundir, seats_tell_who_sits_there)
+{
+	pid_t holder;
+	cr_assert_eq(rundir_lock(dir, &inherited, &holder), 0);
+	cr_expect_eq(rundir_sitting(inherited, 7), 0);
+	struct other worker = other_process(sit_on_seven);
+	cr_expect_eq(rundir_sitting(inherited, 7), worker.pid);
+	cr_expect_eq(rundir_sitting(inherited, 6), 0);
+	cr_expect_eq(rundir_sit(inherited, 7), -EBUSY);
+	kill(worker.pid, SIGKILL);
+	cr_assert_eq(waitpid(worker.pid, NULL, 0), worker.pid);
+	close(worker.end);
+	cr_expect_eq(rundir_sitting(inherited, 7), 0, "whatever it died of");
+	close(inherited);
 }
 
 Test(rundir, lock_lives_in_the_workers_of_a_dead_supervisor)
@@ -98,6 +159,8 @@ Test(rundir, lock_lives_in_the_workers_of_a_dead_supervisor)
 	cr_assert_eq(waitpid(supervisor, NULL, 0), supervisor);
 	cr_expect_eq(rundir_lock(dir, &fd, &holder), -EBUSY);
 	cr_expect_eq(holder, 0, "nobody to name: %d", holder);
+	cr_expect_eq(rundir_join(dir, &fd), 0, "for the next supervisor");
+	close(fd);
 	close(end[1]);
 	int r = -EBUSY;
 	for (int i = 0; i < 100 && r == -EBUSY; i++) {
