@@ -175,6 +175,7 @@ int adopt(struct sig *g)
 		return r;
 	}
 	done_forget_uncommitted(g); /* before anything is committed */
+	suspect_begin(g);
 	capacity_clear(g);
 	for (uint32_t i = 0; i < g->n_calls; i++) {
 		const struct slot *s = &g->calls[i].slot;

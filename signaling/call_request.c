@@ -375,7 +375,6 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 	work_open(&w, g, slot, ev->now);
 	struct call_leg *l = &w.s.leg[leg];
 	at.reply = peer_reply_mode(&w, leg);
-	CRASHMARK("request", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	bool other_attempt = leg == LEG_CALLEE && (token->aux & 0x7f) != w.s.attempt;
 	if (other_attempt || !in_this_dialog(&w, leg, ev)) {
 		working_call_done(g->head);
@@ -406,6 +405,7 @@ void call_request(struct sig *g, uint32_t slot, const struct token *token, const
 		return;
 	}
 	l->cseq_remote = m->cseq;
+	CRASHMARK("request", block_at(g->blocks.plan, w.s.text), w.s.text_used);
 	dispatch(&w, leg, ev);
 	work_commit(&w);
 	if (m->method == METHOD_BYE)

@@ -10,7 +10,7 @@
 
 enum suspect_level { CALL_KEEP, CALL_TERMINATE, CALL_BURY, CALL_FORGET };
 
-/* before anything is adopted: who is to blame for the predecessor's death */
+/* part of adopt(), before any call is: who is to blame for the predecessor's death */
 void suspect_begin(struct sig *g);
 enum suspect_level suspect_level(const struct sig *g, uint32_t slot);
 /* The call's state is replaced by that of a call that is over, with its record if it had none. Nothing private but the
