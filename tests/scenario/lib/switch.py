@@ -122,6 +122,7 @@ class Control:
 class Switch:
     def __init__(self, directory, config, env=None, cpu=None):
         self.dir, self.pid, self.process, self.control = directory, 0, None, None
+        self.sessions = []   # of all supervisors that were started; workers outlive theirs
         self.program, self.dies = "tandem", False   # dies: its workers are meant to crash
         os.makedirs(directory, exist_ok=True)
         self.file, self.log_file = os.path.join(directory, "tandem.yaml"), os.path.join(directory, "tandem.log")
