@@ -93,5 +93,9 @@ uint64_t schedule_leave(struct registrar *g, uint64_t now); /* all at once, but 
 void schedule_settle(struct registrar *g, uint64_t now);
 
 /* --- worker.c --- */
+int registrar_open(struct registrar *g, struct env *e); /* all but what lies in the region: job_adopt(). 0 or -ENOMEM */
+void registrar_close(struct registrar *g);
+void registrar_datagram(struct registrar *g, const char *data, size_t n, uint64_t now); /* a response to a REGISTER */
+void registrar_leave(struct registrar *g, uint64_t now);                                /* everything is taken back */
 void registrar_maybe_stop(struct registrar *g);
 #endif

@@ -15,7 +15,7 @@ static struct process process;
 
 /* --- messages --- */
 
-static void datagram(struct registrar *g, const char *data, size_t n)
+void registrar_datagram(struct registrar *g, const char *data, size_t n, uint64_t now)
 {
 	static struct msg m; /* large */
 	const char *why;
@@ -29,7 +29,7 @@ static void datagram(struct registrar *g, const char *data, size_t n)
 	    g->all[t.slot].slot.generation != t.generation || g->all[t.slot].slot.state != SLOT_LIVE || m.method != METHOD_REGISTER)
 		count_one(g->head, COUNT_STRAY);
 	else
-		registration_answered(g, t.slot, number, &m, clock_ms());
+		registration_answered(g, t.slot, number, &m, now);
 }
 
 static void order(struct registrar *g, struct span id, bool on)
@@ -45,7 +45,7 @@ static void on_ring(struct env *e, uint32_t from, const struct ring_message *m)
 	const char *body = (const char *)(m + 1);
 	(void)from;
 	if (m->type == MESSAGE_DATAGRAM && m->size > sizeof(struct message_datagram))
-		datagram(g, body + sizeof(struct message_datagram), m->size - sizeof(struct message_datagram));
+		registrar_datagram(g, body + sizeof(struct message_datagram), m->size - sizeof(struct message_datagram), clock_ms());
 	else if (m->type == MESSAGE_REGISTER || m->type == MESSAGE_UNREGISTER)
 		order(g, (struct span){ body, m->size }, m->type == MESSAGE_REGISTER);
 }
@@ -95,31 +95,35 @@ static void too_late(struct wheel_timer *t, uint64_t now)
 	loop_stop(&g->env->loop, 0);
 }
 
-static void on_stop(struct env *e, bool now)
+void registrar_leave(struct registrar *g, uint64_t now)
 {
 	static struct job j;
+	for (uint32_t i = 0; i < g->n; i++) {
+		if (g->all[i].slot.state != SLOT_LIVE)
+			continue;
+		job_open(&j, g, i, now);
+		registration_leave(&j, LEAVE_STOP);
+		job_commit(&j);
+	}
+}
+
+static void on_stop(struct env *e, bool now)
+{
 	struct registrar *g = e->context;
+	uint64_t at = clock_ms();
 	(void)now; /* what an upstream still believes would send calls to nowhere: there is time for this */
 	if (g->stopping)
 		return;
 	g->stopping = true;
-	if (CMM_LOAD_SHARED(e->roster->state) == SYSTEM_DRAINING) {
-		uint64_t at = clock_ms();
-		for (uint32_t i = 0; i < g->n; i++) {
-			if (g->all[i].slot.state != SLOT_LIVE)
-				continue;
-			job_open(&j, g, i, at);
-			registration_leave(&j, LEAVE_STOP);
-			job_commit(&j);
-		}
-		wheel_add(&e->loop.wheel, &process.deadline, at + g->c->registration.unregister_timeout + SETTLE_MS, too_late);
-	} else {
-		g->leaving = 0;
-	}
+	if (CMM_LOAD_SHARED(e->roster->state) == SYSTEM_DRAINING)
+		registrar_leave(g, at);
+	else
+		g->leaving = 0; /* not the system's end: a successor goes on */
+	wheel_add(&e->loop.wheel, &process.deadline, at + g->c->registration.unregister_timeout + SETTLE_MS, too_late);
 	registrar_maybe_stop(g);
 }
 
-static int open_registrar(struct registrar *g, struct env *e)
+int registrar_open(struct registrar *g, struct env *e)
 {
 	const struct region *own = &e->region[e->seat];
 	g->env = e;
@@ -131,13 +135,13 @@ static int open_registrar(struct registrar *g, struct env *e)
 	g->parser = msg_parser_new(&limits);
 	/* the same for every incarnation: a request composed again is the same */
 	g->private_key = (struct hash_key){ e->roster->token_key.k1, e->roster->token_key.k0 };
-	if (!g->parser)
-		return -ENOMEM;
-	e->context = g;
-	e->on_ring = on_ring;
-	e->on_config = on_config;
-	e->on_stop = on_stop;
-	return job_adopt(g, clock_ms());
+	return g->parser ? 0 : -ENOMEM;
+}
+
+void registrar_close(struct registrar *g)
+{
+	job_close(g);
+	g->parser = msg_parser_free(g->parser);
 }
 
 int registrar_main(struct env *e)
@@ -149,17 +153,22 @@ int registrar_main(struct env *e)
 		log_error("cannot start: %s", strerror(-error));
 		return 1;
 	}
-	error = open_registrar(g, e);
+	error = registrar_open(g, e);
+	if (!error)
+		error = job_adopt(g, clock_ms());
 	int code = 1;
 	if (error) {
 		log_error("cannot start: %s", strerror(-error));
 	} else {
+		e->context = g;
+		e->on_ring = on_ring;
+		e->on_config = on_config;
+		e->on_stop = on_stop;
 		settle(g);
 		env_ready(e);
 		code = env_run(e);
 	}
-	job_close(g);
-	msg_parser_free(g->parser);
+	registrar_close(g);
 	env_done(e);
 	return code;
 }
