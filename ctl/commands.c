@@ -75,13 +75,6 @@ static int subscribe(struct command *c)
 	return 0;
 }
 
-/* what would be listed is not there in this version */
-static int empty_list(struct command *c)
-{
-	js_add(c->result, c->request->cmd, js_array());
-	return 0;
-}
-
 static int not_available(struct command *c)
 {
 	return command_error(c, -ENOTSUP, "%s: not available in this version", c->request->cmd);
@@ -101,8 +94,8 @@ static const struct {
 	{ "register", command_register },
 	{ "unregister", command_unregister },
 	{ "endpoints", command_endpoints },
-	{ "suspended", empty_list },
-	{ "unsuspend", not_available },
+	{ "suspended", command_suspended },
+	{ "unsuspend", command_unsuspend },
 	{ "route", command_route },
 	{ "parameters", command_parameters },
 	{ "reload", reload },

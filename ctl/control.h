@@ -84,6 +84,8 @@ int command_hangup(struct command *c);
 int command_gateways(struct command *c);
 int command_route(struct command *c);
 int command_endpoints(struct command *c); /* commands_endpoint.c */
+int command_suspended(struct command *c); /* commands_suspended.c */
+int command_unsuspend(struct command *c);
 int command_registrations(struct command *c); /* commands_registration.c */
 int command_register(struct command *c);
 int command_unregister(struct command *c);

@@ -55,6 +55,18 @@ static void add_endpoint(struct json *o, struct span text)
 		js_add_text(o, "contact", (struct span){ text.p + n + 1, text.n - n - 1 });
 }
 
+/* "WHO is ... for ... s: REASON" */
+static void add_suspended(struct json *o, struct span text)
+{
+	const char *end = memchr(text.p, ' ', text.n), *reason = memmem(text.p, text.n, " s: ", 4);
+	struct span who = { text.p, end ? (size_t)(end - text.p) : text.n };
+	bool ignored = memmem(text.p, text.n, " is ignored ", 12) != NULL;
+	js_add_text(o, "who", who);
+	js_add_text(o, "kind", ignored ? SPAN("ignored") : who.n && memchr(who.p, '@', who.n) ? SPAN("terminal") : SPAN("source"));
+	if (reason)
+		js_add_text(o, "reason", (struct span){ reason + 4, text.n - (size_t)(reason + 4 - text.p) });
+}
+
 void events_publish(struct control *k, uint32_t seat, const struct message_event *m, size_t text_n)
 {
 	static const char *const names[] = { [EVENT_CALL_START] = "call.start",
@@ -74,6 +86,8 @@ void events_publish(struct control *k, uint32_t seat, const struct message_event
 	js_add_text(o, "event", span_of(names[m->type]));
 	events_add_time(o, "time", clock_wall_ms());
 	if (m->type == EVENT_ALARM || m->type == EVENT_SUSPENDED) {
+		if (m->type == EVENT_SUSPENDED)
+			add_suspended(o, (struct span){ (const char *)(m + 1), text_n });
 		js_add_text(o, "text", (struct span){ (const char *)(m + 1), text_n });
 	} else if (m->type >= EVENT_REGISTERED && m->type <= EVENT_UNREGISTERED) {
 		add_registration(o, m, (struct span){ (const char *)(m + 1), text_n });
