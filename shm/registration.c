@@ -43,15 +43,18 @@ uint32_t registration_find(const struct env *e, struct span id, uint32_t hint)
 	return REGISTRATION_NOWHERE;
 }
 
-int registration_server(const struct registration *r, struct addr *ret_addr)
+int registration_addresses(const struct registration *r, struct addr ret_addrs[2])
 {
 	for (int i = 0; i < SLOT_TRIES; i++) {
 		struct slot seen = { .generation = CMM_LOAD_SHARED(r->slot.generation), .commit = __atomic_load_n(&r->slot.commit, __ATOMIC_ACQUIRE) };
-		copy_racing(ret_addr, &r->copies[seen.commit & 1].server, sizeof *ret_addr);
+		const struct registration_state *s = &r->copies[seen.commit & 1];
+		bool redirected = CMM_LOAD_SHARED(s->redirected);
+		copy_racing(&ret_addrs[0], &s->server, sizeof ret_addrs[0]);
+		copy_racing(&ret_addrs[1], &s->elsewhere, sizeof ret_addrs[1]);
 		if (slot_unchanged(&r->slot, &seen))
-			return ret_addr->family == 4 || ret_addr->family == 6 ? 0 : -ENOENT;
+			return ret_addrs[0].family != 4 && ret_addrs[0].family != 6 ? 0 : redirected ? 2 : 1;
 	}
-	return CMM_LOAD_SHARED(r->slot.state) == SLOT_LIVE ? -EBUSY : -ENOENT;
+	return CMM_LOAD_SHARED(r->slot.state) == SLOT_LIVE ? -EBUSY : 0;
 }
 
 const char *registration_state_text(const struct registration_state *s)

@@ -105,8 +105,8 @@ struct span registration_text(const struct registration_account *a, enum registr
 /* The entry's slot; of one that was replaced, the new one's if it is there already. `hint`: where it was found before. */
 uint32_t registration_find(const struct env *e, struct span id, uint32_t hint);
 const struct registration *registration_at(const struct env *e, uint32_t slot); /* NULL: no such slot */
-/* the proxy's address in use; 0, -ENOENT: none yet, -EBUSY */
-int registration_server(const struct registration *r, struct addr *ret_addr);
+/* the proxy's address in use, and where it has sent us instead; how many, 0: none yet; -EBUSY */
+int registration_addresses(const struct registration *r, struct addr ret_addrs[2]);
 /* "registered", "failed" ... as operators see it */
 const char *registration_state_text(const struct registration_state *s);
 #endif

@@ -1,6 +1,7 @@
 #include "signaling/ingress.h"
 #include "signaling/auth.h"
 #include "signaling/capacity.h"
+#include "signaling/upstream.h"
 
 /* --- who it is --- */
 
@@ -31,6 +32,11 @@ enum ingress_verdict ingress_identify(struct sig *g, const struct event *ev, uin
 	*ret_account = CONFIG_NONE;
 	if (*ret_ingress != CONFIG_NONE)
 		return cfg_mapping(g->c, *ret_ingress)->authentication == AUTH_DIGEST ? by_credentials(g, ev, ret_account) : INGRESS_KNOWN;
+	uint32_t up = upstream_at(g, ev);
+	if (up != CONFIG_NONE) {
+		*ret_ingress = ingress_of(INGRESS_REGISTRATION, up);
+		return INGRESS_KNOWN;
+	}
 	if (!g->c->accounts.n)
 		return INGRESS_STRANGER;
 	enum ingress_verdict v = by_credentials(g, ev, ret_account);

@@ -37,7 +37,11 @@ bool upstream_down(const struct sig *g, const struct cfg_routing_gateway *gw)
 bool upstream_address(const struct sig *g, const struct cfg_routing_gateway *gw, struct addr *ret_addr)
 {
 	const struct registration *r = upstream_of(g->c, gw) ? record_of(g, gw->via_registration) : NULL;
-	return r && registration_server(r, ret_addr) == 0;
+	struct addr at[2];
+	if (!r || registration_addresses(r, at) <= 0)
+		return false;
+	*ret_addr = at[0];
+	return true;
 }
 
 bool upstream_user(const struct sig *g, const struct cfg_routing_gateway *gw, struct digest_user *ret_user, struct span *ret_realm)
@@ -49,4 +53,57 @@ bool upstream_user(const struct sig *g, const struct cfg_routing_gateway *gw, st
 	else
 		*ret_user = (struct digest_user){ cfg_span(g->c, r->auth_user), cfg_span(g->c, r->password) };
 	return ret_user->name.n && (gw->username.n || ret_user->password.n);
+}
+
+/* --- calls that arrive --- */
+
+static uint64_t key_of(const struct sig *g, struct span user)
+{
+	return hash_sip(&g->private_key, user.p, user.n);
+}
+
+/* entries by user name, made anew with each configuration; NULL: out of memory */
+static const struct index *users(const struct sig *g)
+{
+	static struct index by_user;
+	static const struct config *made_of;
+	static uint64_t generation;
+	const struct cfg_registration *r = CFG_LIST(g->c, &g->c->registrations, struct cfg_registration);
+	if (made_of == g->c && generation == g->c->generation)
+		return &by_user;
+	index_done(&by_user);
+	made_of = NULL;
+	if (index_init(&by_user, g->c->registrations.n) < 0)
+		return NULL;
+	for (uint32_t i = 0; i < g->c->registrations.n; i++)
+		if (r[i].enabled)
+			index_add(&by_user, i, key_of(g, cfg_span(g->c, r[i].username)));
+	made_of = g->c;
+	generation = g->c->generation;
+	return &by_user;
+}
+
+/* its proxy, or where a redirection has led us */
+static bool is_there(const struct registration *r, const struct addr *source)
+{
+	struct addr at[2];
+	int n = r ? registration_addresses(r, at) : 0;
+	for (int i = 0; i < n; i++)
+		if (addr_same_ip(&at[i], source))
+			return true;
+	return false;
+}
+
+uint32_t upstream_at(const struct sig *g, const struct event *ev)
+{
+	struct span user = uri_user(&ev->m->ruri);
+	const struct index *by_user = g->c->registrations.n && user.n ? users(g) : NULL;
+	if (!by_user)
+		return CONFIG_NONE;
+	for (uint32_t i = index_first(by_user, key_of(g, user)); i != INDEX_NONE; i = index_next(by_user, i)) {
+		const struct cfg_registration *r = CFG_LIST(g->c, &g->c->registrations, struct cfg_registration) + i;
+		if (span_eq(cfg_span(g->c, r->username), user) && is_there(record_of(g, i), &ev->source))
+			return i;
+	}
+	return CONFIG_NONE;
 }

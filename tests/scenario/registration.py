@@ -535,3 +535,33 @@ def case_via_registration(t):
     state(s, "unregistered")
     a = caller.call(s, "15551234")
     a.expect(503)
+
+
+def case_call_arrives(t):
+    """A call from the upstream for our user is a call of that registration: routed by its callee; others from there are strangers'."""
+    s, up = setup(t)
+    gw = t.gateway()
+    up.agent.side = "caller"
+    caller = up.agent
+    registered(s, up)
+    a = caller.call(s, "15551234", uri=f"sip:u@{t.ip(1)}:5060")
+    b = gw.take()
+    equal(b.invite.user("to"), "15551234", "callee")
+    b.reply(200, body=gw.answer())
+    a.expect(200)
+    a.ack()
+    b.expect("ACK")
+    equal(s.calls()[0]["ingress"], "up", "ingress")
+    a.send("BYE")
+    a.expect(200)
+    b.byed()
+    s.idle()
+    equal([(c["ingress"], c["reason"]) for c in s.cdrs(1)], [("up", "normal")], "record")
+    a = caller.call(s, "15551234", uri=f"sip:another@{t.ip(1)}:5060")
+    a.expect(403)
+    stranger = t.agent("stranger", t.ip(40), 5090, "caller", 46000)
+    a = stranger.call(s, "15551234", uri=f"sip:u@{t.ip(1)}:5060")
+    a.expect(403)
+    s.process.send_signal(signal.SIGTERM)
+    up.grant(is_unregister(up.take()), 0)
+    s.stop()

@@ -118,14 +118,14 @@ class Agent:
         return Message(raw)
 
     # -- dialogs --
-    def call(self, switch, callee, caller="15550001", body=None, headers=(), **more):
-        """Sends an INVITE; body None: an offer of ours, "": none."""
+    def call(self, switch, callee, caller="15550001", body=None, headers=(), uri=None, **more):
+        """Sends an INVITE; body None: an offer of ours, "": none. uri: the Request-URI, when it is not To's."""
         d = Dialog(self, switch)
         d.call_id = self.secret(token("c")) + "@" + self.host
         d.local_tag = self.secret(token("t"))
         d.local = f'"Alice {caller}" <sip:{caller}@{self.host}>'
         d.remote = f"<sip:{callee}@{url_host(switch[0])}:{switch[1]}>"
-        d.target = f"sip:{callee}@{url_host(switch[0])}:{switch[1]}"
+        d.target = uri or f"sip:{callee}@{url_host(switch[0])}:{switch[1]}"
         d.invite = d.send("INVITE", body=self.offer() if body is None else body, headers=headers, **more)
         return d
 
