@@ -257,7 +257,7 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 
 static void add_candidate(struct command *c, const struct route_query *q, const struct route_step *s, struct json *list)
 {
-	char rule[1000], callee_plan[400], caller_plan[400], callee_text[DIALPLAN_BYTES], caller_text[DIALPLAN_BYTES];
+	char rule[1000], down_text[120], callee_plan[400], caller_plan[400], callee_text[DIALPLAN_BYTES], caller_text[DIALPLAN_BYTES];
 	struct span callee, caller;
 	struct json *o = js_object();
 	const struct config *config = control_config(c->control);
@@ -272,7 +272,9 @@ static void add_candidate(struct command *c, const struct route_query *q, const 
 	js_add_text(o, "gateway", cfg_span(config, g->id));
 	js_add_bool(o, "taken", s->verdict == ROUTE_TAKEN);
 	js_add_text(o, "reason",
-		s->verdict == ROUTE_TAKEN ? SPAN("") : span_of(route_verdict_text((enum route_verdict)s->verdict)));
+		s->verdict == ROUTE_TAKEN                                                                        ? SPAN("")
+		: s->verdict == ROUTE_DOWN && view_down(c->control->env, config, g, down_text, sizeof(down_text)) ? span_of(down_text)
+														  : span_of(route_verdict_text((enum route_verdict)s->verdict)));
 	js_add_text(o, "rule", span_of(rule));
 	js_add_text(o, "callee_out", callee);
 	js_add_text(o, "caller_out", caller);

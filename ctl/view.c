@@ -1,5 +1,6 @@
 #include "ctl/view.h"
 #include "base/clock.h"
+#include "shm/names.h"
 #include "shm/registration.h"
 #include <stdio.h>
 
@@ -138,8 +139,10 @@ bool view_down(const struct env *e, const struct config *c, const struct cfg_rou
 {
 	static struct registration_state s; /* large */
 	uint32_t generation = 0;
-	if (g->via_registration >= c->registrations.n)
-		return false;
+	if (g->via_registration >= c->registrations.n) {
+		snprintf(ret_reason, cap, "%s", names_gateway_reason(e, c, g));
+		return *ret_reason;
+	}
 	const struct cfg_registration *entry = CFG_LIST(c, &c->registrations, struct cfg_registration) + g->via_registration;
 	const struct registration *r = registration_at(e, registration_find(e, cfg_span(c, entry->id), REGISTRATION_NOWHERE));
 	const char *state = entry->enabled ? "waiting" : "disabled";

@@ -133,6 +133,54 @@ const char *names_reason(const struct env *e, struct span host, uint16_t port, u
 	return s.status == NAME_NONE ? "no such name" : s.status == NAME_FAILED ? "name not resolved: no answer" : "name not resolved yet";
 }
 
+/* --- gateways ---------------------------------------------------------------------------------------------------- */
+
+struct name_key names_key(const struct config *c, const struct cfg_routing_gateway *gw, uint32_t i)
+{
+	struct name_key key = { .transport = (uint8_t)gw->transport };
+	if (i < gw->hosts.n && i < gw->addresses.n) {
+		key.host = cfg_span(c, CFG_LIST(c, &gw->hosts, struct cfg_text)[i]);
+		key.port = CFG_LIST(c, &gw->addresses, struct addr)[i].port;
+	}
+	return key;
+}
+
+struct name_key names_proxy_key(const struct config *c, const struct cfg_registration *r)
+{
+	struct name_key key = { .port = (uint16_t)r->proxy_port, .transport = (uint8_t)r->proxy_transport };
+	if (!r->proxy.family)
+		key.host = cfg_span(c, r->proxy_host);
+	return key;
+}
+
+uint32_t names_gateway(const struct env *e, const struct config *c, const struct cfg_routing_gateway *gw, struct addr *ret, uint32_t cap)
+{
+	const struct addr *a = CFG_LIST(c, &gw->addresses, struct addr);
+	uint32_t n = 0;
+	for (uint32_t i = 0; i < gw->addresses.n && n < cap; i++) {
+		struct name_key key = names_key(c, gw, i);
+		int found = key.host.n ? names_lookup(e, key.host, key.port, key.transport, ret + n, cap - n) : 0;
+		if (!key.host.n)
+			ret[n++] = a[i];
+		else if (found > 0)
+			n += (uint32_t)found;
+	}
+	return n;
+}
+
+const char *names_gateway_reason(const struct env *e, const struct config *c, const struct cfg_routing_gateway *gw)
+{
+	struct addr any;
+	const char *reason = "";
+	if (!gw->hosts.n || names_gateway(e, c, gw, &any, 1))
+		return "";
+	for (uint32_t i = 0; i < gw->hosts.n && !*reason; i++) {
+		struct name_key key = names_key(c, gw, i);
+		reason = names_reason(e, key.host, key.port, key.transport);
+	}
+	return *reason ? reason : "name not resolved yet";
+}
+
 /* --- writing ----------------------------------------------------------------------------------------------------- */
 
 uint32_t names_add(const struct region *r, const struct name_key *key)

@@ -12,6 +12,7 @@
 #define NAME_HOST      256u
 #define NAME_ADDRESSES 16u
 #define NAME_PROBES    64u
+#define NAMES_OF_GATEWAY 64u /* addresses of one gateway that are looked at */
 
 enum name_status {
 	NAME_PENDING, /* no answer yet */
@@ -53,6 +54,15 @@ int names_lookup(const struct env *e, struct span host, uint16_t port, uint8_t t
 int names_read(const struct region *r, const struct name_key *key, struct name_state *ret_state);
 /* "not resolved yet", "no such name" ...: why names_lookup() gives nothing; "" when it gives something */
 const char *names_reason(const struct env *e, struct span host, uint16_t port, uint8_t transport);
+
+/* Addresses of a routing gateway in the order to try them, literal ones and those of its names; their number */
+uint32_t names_gateway(const struct env *e, const struct config *c, const struct cfg_routing_gateway *gw, struct addr *ret, uint32_t cap);
+/* why there is none; "" when there is one */
+const char *names_gateway_reason(const struct env *e, const struct config *c, const struct cfg_routing_gateway *gw);
+/* what the i-th address of the gateway asks for; host n 0: it is a literal one */
+struct name_key names_key(const struct config *c, const struct cfg_routing_gateway *gw, uint32_t i);
+/* what the proxy of a registration asks for; likewise */
+struct name_key names_proxy_key(const struct config *c, const struct cfg_registration *r);
 
 /* --- the routing worker's own --- */
 #define NAME_NOWHERE UINT32_MAX

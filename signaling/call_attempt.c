@@ -1,4 +1,5 @@
 /* One candidate after the other: starting an attempt, dropping it, and what follows when it fails. */
+#include "shm/names.h"
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/credentials.h"
@@ -21,9 +22,21 @@ static bool gateway_address(const struct sig *g, const struct cfg_routing_gatewa
 {
 	if (upstream_of(g->c, gw))
 		return upstream_address(g, gw, ret_addr);
-	if (gw->addresses.n)
-		*ret_addr = *CFG_LIST(g->c, &gw->addresses, struct addr);
-	return gw->addresses.n != 0;
+	return names_gateway(g->env, g->c, gw, ret_addr, 1) == 1;
+}
+
+/* for a repeated INVITE: of a name that stands for several, the one that has answered */
+static bool gateway_address_again(const struct sig *g, const struct cfg_routing_gateway *gw, const struct addr *heard, struct addr *ret_addr)
+{
+	struct addr at[NAMES_OF_GATEWAY];
+	uint32_t n = gw->hosts.n && !upstream_of(g->c, gw) ? names_gateway(g->env, g->c, gw, at, NAMES_OF_GATEWAY) : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!addr_eq(&at[i], heard))
+			continue;
+		*ret_addr = at[i];
+		return true;
+	}
+	return gateway_address(g, gw, ret_addr);
 }
 
 static uint32_t group_limit(const struct config *c, uint32_t group)
@@ -142,7 +155,7 @@ static bool repeat(struct work *w, struct span uri, const struct addr *to)
 	w->s.stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
 	leg->cseq_local++;
 	leg->remote_tag_n = 0;
-	gateway_address(w->g, gw, &leg->target);
+	gateway_address_again(w->g, gw, &leg->source, &leg->target);
 	identity_put(w, gw);
 	if (to) {
 		work_put(w, TEXT_OUT_URI, uri);

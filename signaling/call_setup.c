@@ -1,4 +1,5 @@
 /* A new INVITE: who calls whom, may they, and where it goes (behaviour: numbers and identity; routing: who is calling). */
+#include "shm/names.h"
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/headers.h"
@@ -134,7 +135,9 @@ static bool gateway_full(const void *context, uint32_t gateway, enum route_verdi
 static bool gateway_down(const void *g, uint32_t gateway)
 {
 	const struct sig *sig = g;
-	return upstream_down(sig, cfg_routing(sig->c, gateway));
+	const struct cfg_routing_gateway *gw = cfg_routing(sig->c, gateway);
+	struct addr any;
+	return upstream_down(sig, gw) || (gw->hosts.n && !names_gateway(sig->env, sig->c, gw, &any, 1));
 }
 
 static enum end_reason find_route(struct work *w, const struct asked *a)

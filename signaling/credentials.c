@@ -1,4 +1,5 @@
 #include "signaling/credentials.h"
+#include "shm/names.h"
 #include "signaling/upstream.h"
 #include "sip/digest.h"
 #include "sip/msg_parts.h"
@@ -15,11 +16,11 @@ static const struct cfg_routing_gateway *gateway_of(const struct work *w)
 static bool is_gateways(const struct work *w, const struct addr *a)
 {
 	const struct cfg_routing_gateway *gw = gateway_of(w);
-	const struct addr *own = gw ? CFG_LIST(w->g->c, &gw->addresses, struct addr) : NULL;
-	struct addr proxy;
+	struct addr proxy, own[NAMES_OF_GATEWAY];
 	if (gw && upstream_of(w->g->c, gw))
 		return upstream_address(w->g, gw, &proxy) && addr_same_ip(&proxy, a) && proxy.port == a->port;
-	for (uint32_t i = 0; gw && i < gw->addresses.n; i++)
+	uint32_t n = gw ? names_gateway(w->g->env, w->g->c, gw, own, NAMES_OF_GATEWAY) : 0;
+	for (uint32_t i = 0; i < n; i++)
 		if (addr_same_ip(&own[i], a) && own[i].port == a->port)
 			return true;
 	return false;

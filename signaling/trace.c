@@ -1,4 +1,5 @@
 #include "signaling/trace.h"
+#include "shm/names.h"
 #include "signaling/transport.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,14 +53,23 @@ static bool any_peer(const struct config *c, const struct cfg_list *list, const 
 }
 
 /* what belongs to no call is a gateway's when it comes from there or goes there */
-static bool peer_of_gateway(const struct config *c, struct span id, const struct addr *peer)
+static bool peer_of_gateway(const struct sig *g, struct span id, const struct addr *peer)
 {
+	const struct config *c = g->c;
+	struct addr named[NAMES_OF_GATEWAY];
 	for (uint32_t i = 0; i < c->mapping_gateways.n; i++)
 		if (span_eq(cfg_span(c, cfg_mapping(c, i)->id), id) && any_peer(c, &cfg_mapping(c, i)->addresses, peer))
 			return true;
 	for (uint32_t i = 0; i < c->routing_gateways.n; i++)
 		if (span_eq(cfg_span(c, cfg_routing(c, i)->id), id) && any_peer(c, &cfg_routing(c, i)->addresses, peer))
 			return true;
+	for (uint32_t i = 0; i < c->routing_gateways.n; i++) {
+		const struct cfg_routing_gateway *gw = cfg_routing(c, i);
+		uint32_t n = gw->hosts.n && span_eq(cfg_span(c, gw->id), id) ? names_gateway(g->env, c, gw, named, NAMES_OF_GATEWAY) : 0;
+		for (uint32_t k = 0; k < n; k++)
+			if (addr_same_ip(&named[k], peer))
+				return true;
+	}
 	return false;
 }
 
@@ -78,7 +88,7 @@ static bool matches(const struct sig *g, const struct message_trace_filter *f, c
 	case TRACE_CALL:
 		return call && memcmp(f->call, g->calls[event.slot].id.b, sizeof f->call) == 0;
 	case TRACE_GATEWAY_ID:
-		return (call && call_of_gateway(g, span_of(f->gateway))) || (peer && peer_of_gateway(g->c, span_of(f->gateway), peer));
+		return (call && call_of_gateway(g, span_of(f->gateway))) || (peer && peer_of_gateway(g, span_of(f->gateway), peer));
 	case TRACE_ADDRESS:
 		return peer && addr_same_ip(&f->address, peer);
 	default:

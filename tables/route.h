@@ -11,6 +11,14 @@ struct routes; /* the image; opaque */
 
 /* --- building (routing worker) --- */
 int routes_build(const struct config *c, uint64_t generation, struct routes **ret_routes, size_t *ret_size); /* malloc'ed */
+/* Addresses that the configuration does not say but a name stands for now: they too are the gateway's when something comes from
+ * there. At most ROUTE_NAMED_MAX of a routing gateway. */
+#define ROUTE_NAMED_MAX 64u
+struct route_names {
+	const void *context;
+	uint32_t (*addresses)(const void *context, uint32_t gateway, struct addr *ret, uint32_t cap);
+};
+int routes_build_named(const struct config *c, uint64_t generation, const struct route_names *names, struct routes **ret_routes, size_t *ret_size);
 int routes_verify(const struct routes *r, size_t size); /* 0 or -EINVAL */
 uint64_t routes_generation(const struct routes *r);
 uint64_t routes_config_generation(const struct routes *r); /* the configuration it was built from */

@@ -6,6 +6,7 @@
 
 struct builder {
 	const struct config *c;
+	const struct route_names *names; /* NULL: none */
 	uint32_t *order; /* routing gateways as they shall stand in lists */
 	uint32_t n_gateways;
 	bool by_priority;
@@ -249,6 +250,21 @@ static void add_address(struct builder *b, const struct addr *a, uint8_t kind, u
 		add_mask(b, a->family, (uint8_t)bits);
 }
 
+static bool may_be_named(const struct cfg_routing_gateway *g)
+{
+	return g->hosts.n || g->via_registration != CONFIG_NONE;
+}
+
+static void collect_named(struct builder *b, uint32_t gateway)
+{
+	struct addr named[ROUTE_NAMED_MAX];
+	if (!b->names || !may_be_named(cfg_routing(b->c, gateway)))
+		return;
+	uint32_t n = b->names->addresses(b->names->context, gateway, named, ROUTE_NAMED_MAX);
+	for (uint32_t i = 0; i < n && i < ROUTE_NAMED_MAX; i++)
+		add_address(b, &named[i], SOURCE_ROUTING, gateway, false);
+}
+
 static void collect_sources(struct builder *b)
 {
 	const struct config *c = b->c;
@@ -266,6 +282,7 @@ static void collect_sources(struct builder *b)
 			add_address(b,
 				&CFG_LIST(c, &c->registrations, struct cfg_registration)[g->via_registration].proxy,
 				SOURCE_ROUTING, i, false);
+		collect_named(b, i);
 	}
 }
 
@@ -310,17 +327,17 @@ static void fill_filters(const struct builder *b, uint64_t *out)
 /* --- the image ------------------------------------------------------------------------------------------------- */
 
 /* room for what the configuration can at most need */
-static int builder_init(struct builder *b, const struct config *c)
+static int builder_init(struct builder *b, const struct config *c, const struct route_names *names)
 {
 	uint64_t pairs = 0, sources = 0;
-	*b = (struct builder){ .c = c, .n_gateways = c->routing_gateways.n };
+	*b = (struct builder){ .c = c, .names = names, .n_gateways = c->routing_gateways.n };
 	for (uint32_t i = 0; i < c->routing.sort.n; i++)
 		b->by_priority |= CFG_LIST(c, &c->routing.sort, uint32_t)[i] == SORT_PRIORITY;
 	if (b->n_gateways > UINT16_MAX)
 		return -E2BIG;
 	for (uint32_t i = 0; i < b->n_gateways; i++) {
 		pairs += cfg_routing(c, i)->prefixes.n;
-		sources += 2ull * cfg_routing(c, i)->addresses.n + 2;
+		sources += 2ull * cfg_routing(c, i)->addresses.n + 2 + (b->names && may_be_named(cfg_routing(c, i)) ? 2 * ROUTE_NAMED_MAX : 0);
 	}
 	for (uint32_t i = 0; i < c->mapping_gateways.n; i++) {
 		const struct cfg_mapping_gateway *g = cfg_mapping(c, i);
@@ -420,10 +437,15 @@ static void fill_image(struct builder *b, const uint32_t *rank, struct routes *i
 
 int routes_build(const struct config *c, uint64_t generation, struct routes **ret_routes, size_t *ret_size)
 {
+	return routes_build_named(c, generation, NULL, ret_routes, ret_size);
+}
+
+int routes_build_named(const struct config *c, uint64_t generation, const struct route_names *names, struct routes **ret_routes, size_t *ret_size)
+{
 	struct builder b;
 	struct routes head = { 0 }, *image = NULL;
 	uint32_t *rank = NULL;
-	int rc = builder_init(&b, c);
+	int rc = builder_init(&b, c, names);
 	if (rc < 0)
 		goto out;
 	rc = -ENOMEM;

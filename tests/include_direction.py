@@ -31,6 +31,7 @@ ADAPTERS = [
     (re.compile(r"yaml\.h$"), re.compile(r"config/yaml\.c$")),
     (re.compile(r"sofia-sip/"), re.compile(r"sip/sofia\.c$")),
     (re.compile(r"openssl/"), re.compile(r"base/md\.c$")),
+    (re.compile(r"^ares[_.]"), re.compile(r"routing/dns\.c$")),
     (re.compile(r"jansson\.h$"), re.compile(r"ctl/json\.c$")),
     (re.compile(r"bpf/|.*\.skel\.h$"), re.compile(r"[^/]+/([^/]*bpf[^/]*\.[ch])$")),
 ]

@@ -1,6 +1,7 @@
 """Helpers of the scenarios; what each part does is said in its own file."""
 from lib.agent import Agent, Dialog, Unexpected
 from lib.context import Context, Skip
+from lib.dns import Dns
 from lib.load import SIPP, Load
 from lib.sip import Broken, Message, compose, sdp, token
 from lib.switch import BUILD, ROOT, SLOW, Control, Refused, Switch, program, session_pids, wait_for
