@@ -14,7 +14,6 @@ static const struct row {
 		*when; /* NULL: any value but the default; ">1": more than one element; else a pattern for the value */
 	enum effect effect;
 } rows[] = {
-	{ "system.state_dir", NULL, NAMED },
 	{ "sip.listen", "tls:*", ENCRYPTS },
 	{ "sip.listen", "tcp:*", NAMED },
 	{ "sip.tls.*", NULL, ENCRYPTS },
@@ -26,9 +25,6 @@ static const struct row {
 	{ "parameters.SS_SIP_OPTIONS_CHECK_PERIOD", NULL, NAMED },
 	{ "parameters.SS_BLACK_LIST_*", NULL, RESTRICTS },
 	{ "parameters.SS_SIP_PUBLISH_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_ENDPOINT_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_ENDPOINT_NAT_EXPIRE", NULL, NAMED },
-	{ "parameters.SS_SIP_NAT_KEEP_ALIVE_*", NULL, NAMED },
 
 	{ "number_lists", NULL, RESTRICTS },
 	{ "registrations.proxy", "tls:*", ENCRYPTS },
@@ -36,7 +32,6 @@ static const struct row {
 	{ "rate_tables", NULL, BILLS },
 	{ "lrn_sources", NULL, NAMED },
 
-	{ "mapping_gateways.authentication", "digest", AUTHENTICATES },
 	{ "mapping_gateways.lists", NULL, RESTRICTS },
 	{ "mapping_gateways.rate_table", NULL, BILLS },
 	{ "mapping_gateways.periods", NULL, RESTRICTS },

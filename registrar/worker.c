@@ -2,6 +2,8 @@
 #include "registrar/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "registrar/keepalive.h"
+#include "registrar/persist.h"
 #include "registrar/registrar.h"
 #include <errno.h>
 
@@ -156,6 +158,8 @@ int registrar_main(struct env *e)
 	error = registrar_open(g, e);
 	if (!error)
 		error = job_adopt(g, clock_ms());
+	if (!error)
+		error = persist_open(e);
 	int code = 1;
 	if (error) {
 		log_error("cannot start: %s", strerror(-error));
@@ -165,9 +169,12 @@ int registrar_main(struct env *e)
 		e->on_config = on_config;
 		e->on_stop = on_stop;
 		settle(g);
+		keepalive_open(e);
 		env_ready(e);
 		code = env_run(e);
 	}
+	keepalive_close();
+	persist_close();
 	registrar_close(g);
 	env_done(e);
 	return code;

@@ -6,7 +6,7 @@
 struct upkeep {
 	uint32_t restored;       /* W: registrar; 1: what state_dir held has been given to the owners */
 	/* the keep-alive pass under way */
-	uint32_t worker, record; /* W: registrar; where it goes on */
+	uint32_t worker, slot;   /* W: registrar; where it goes on: slot of location_read(), location_slots() and above: it is over */
 	uint32_t missed;         /* W: registrar; of the pass before: endpoints it did not get to */
 	uint64_t pass_ms;        /* W: registrar; when it began; 0: none yet */
 	uint64_t batch_ms;       /* W: registrar; when its last batch was sent; 0: none */

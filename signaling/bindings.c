@@ -64,23 +64,31 @@ static void watch(struct sig *g, uint32_t record)
 		wheel_del(&g->env->loop.wheel, &t->t);
 }
 
-int bindings_put(struct sig *g, struct span account, const struct location_set *set, uint64_t now)
+/* without telling anybody */
+static int put_quietly(struct sig *g, struct span account, const struct location_set *set)
 {
-	static struct location_set before; /* its texts may be those of `set` */
 	uint32_t record = location_find(&g->location, account), fresh;
-	before.n = 0;
-	if (record != LOCATION_NONE)
-		location_get(&g->location, record, &before);
 	int r = location_put(&g->location, account, set, &fresh);
 	if (r < 0)
 		return r;
-	/* rooms given up keep their bytes until the next change */
-	tell_changes(g, account, &before, set, now);
 	if (record != LOCATION_NONE)
 		watch(g, record);
 	if (fresh != LOCATION_NONE && fresh != record)
 		watch(g, fresh);
 	return 0;
+}
+
+int bindings_put(struct sig *g, struct span account, const struct location_set *set, uint64_t now)
+{
+	static struct location_set before;
+	uint32_t record = location_find(&g->location, account);
+	before.n = 0;
+	if (record != LOCATION_NONE)
+		location_get(&g->location, record, &before);
+	int r = put_quietly(g, account, set);
+	if (r == 0) /* rooms given up keep their bytes until the next change */
+		tell_changes(g, account, &before, set, now);
+	return r;
 }
 
 static void drop(struct location_set *set, uint32_t i)
@@ -213,7 +221,7 @@ void bindings_take(struct sig *g, const void *message, size_t n)
 	set.at[at] = one.at[0];
 	if (at == set.n)
 		set.n++;
-	if (bindings_put(g, account, &set, now) < 0)
+	if (put_quietly(g, account, &set) < 0) /* it is no news */
 		log_warning("no room for a contact of account %.*s", (int)account.n, account.p);
 }
 
@@ -240,7 +248,7 @@ static bool review(struct sig *g, uint32_t record)
 	static struct location_set set;
 	char text[LOCATION_ACCOUNT_MAX];
 	struct span account = copy_account(g, record, text);
-	uint32_t i = config_account(g->c, account), worker = owner(g, account), fresh;
+	uint32_t i = config_account(g->c, account), worker = owner(g, account);
 	if (i != CONFIG_NONE && cfg_account(g->c, i)->enabled && worker == g->env->index)
 		return true;
 	location_get(&g->location, record, &set);
@@ -249,10 +257,9 @@ static bool review(struct sig *g, uint32_t record)
 		return false;
 	set.n = 0;
 	if (moves) /* nothing has happened to it */
-		location_put(&g->location, account, &set, &fresh);
+		put_quietly(g, account, &set);
 	else
 		bindings_put(g, account, &set, clock_ms());
-	watch(g, record);
 	return true;
 }
 

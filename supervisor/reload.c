@@ -65,6 +65,7 @@ uint32_t reload_refusals(const struct config *old, const struct config *new, uin
 	struct refusals r = { .why = why, .cap = cap };
 	why[0] = 0;
 	text(&r, "system.run_dir", cfg_str(old, old->system.run_dir), cfg_str(new, new->system.run_dir));
+	text(&r, "system.state_dir", cfg_str(old, old->system.state_dir), cfg_str(new, new->system.state_dir));
 	text(&r, "system.user", cfg_str(old, old->system.user), cfg_str(new, new->system.user));
 	number(&r, "system.workers.signaling", old->system.signaling, new->system.signaling);
 	number(&r, "system.workers.media", old->system.media, new->system.media);

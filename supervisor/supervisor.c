@@ -83,8 +83,14 @@ static int make_directories(struct supervisor *s)
 		return r;
 	}
 	r = dir[0] ? directory_make(dir, 0750, &s->identity) : 0;
-	if (r)
+	if (r) {
 		log_error("cdr.dir %s: %s", dir, strerror(-r));
+		return r;
+	}
+	dir = cfg_str(c, c->system.state_dir);
+	r = dir[0] ? directory_make(dir, 0750, &s->identity) : 0;
+	if (r)
+		log_error("system.state_dir %s: %s", dir, strerror(-r));
 	return r;
 }
 

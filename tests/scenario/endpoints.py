@@ -1,5 +1,8 @@
 """Endpoints that register with us: REGISTER (RFC 3261 section 10), what survives a crash or a restart, NAT keep-alive."""
-from lib import check, equal, shows
+import os
+import signal
+
+from lib import check, equal, shows, wait_for
 from lib.phone import Phone, bindings
 
 
@@ -53,3 +56,45 @@ def case_listed_and_told(t):
     got = [with_events.line() for _ in range(2)]
     equal([(x["event"], x["account"], x["contact"]) for x in got],
           [(f"endpoint.{w}", "1001", f"sip:1001@{a.agent.ip}:5060") for w in ("registered", "unregistered")], "events")
+
+
+def kept(t):
+    try:
+        with open(f"{t.dir}/state/endpoints") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def again(s):
+    """All processes are killed, and the softswitch is started anew."""
+    for pid in s.pids():
+        os.kill(pid, signal.SIGKILL)
+    s.process.wait()
+    wait_for(lambda: not s.pids(), 5, "the end of all processes")
+    return s.start()
+
+
+@shows("system.state_dir")
+def case_restart_of_everything(t):
+    """What was registered a second before everything was killed is there again; what was removed or has expired is not."""
+    c = config(t, accounts=[account(1), account(2), account(3)], system={"state_dir": f"{t.dir}/state"})
+    s = t.switch(c)
+    a, b, d = phone(t, 20, 1), phone(t, 21, 2), phone(t, 22, 3)
+    for x in (a, b, d):
+        x.register(s)
+    b.register(s, expires=0)
+    a.register(s, contacts=[a.contact(';+sip.instance="<urn:uuid:1>";reg-id=2')], headers=[("Path", "<sip:127.0.0.9;lr>"), ("Supported", "path")])
+    before = s.ask("endpoints")["endpoints"]
+    wait_for(lambda: "urn:uuid:1" in kept(t), 2, "the file")
+    again(s)
+    wait_for(lambda: len(s.ask("endpoints")["endpoints"]) == 2, 3, "both endpoints")
+    after = s.ask("endpoints")["endpoints"]
+    for x, y in zip(sorted(before, key=str), sorted(after, key=str)):
+        check(0 <= x["expires_in_s"] - y["expires_in_s"] <= 20, f"{x['expires_in_s']} s before, {y['expires_in_s']} s after")
+        for e in (x, y):
+            e.pop("expires_in_s"), e.pop("registered_s")
+        equal(y, x, "endpoint")
+    # the order of requests is kept up, too
+    a.cseq = 0
+    a.register(s, want=500)

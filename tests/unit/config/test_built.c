@@ -8,7 +8,7 @@ static const struct {
 	const char *refused; /* a word of the error; NULL: named */
 	const char *path;    /* what is named, pattern */
 } rows[] = {
-	{ "system: {state_dir: /tmp/state}\n", NULL, "system.state_dir" },
+	{ "parameters: {SS_SIP_PUBLISH_EXPIRE: 60}\n", NULL, "parameters.SS_SIP_PUBLISH_EXPIRE" },
 	{ "media: {offload: required}\n", "restricts", "media.offload: required" },
 	{ "parameters: {SS_BLACK_LIST_NO_ANSWER_LIMIT: 3}\n", "restricts",
 		"parameters.SS_BLACK_LIST_NO_ANSWER_LIMIT:" },
@@ -20,7 +20,6 @@ static const struct {
 	{ "registrations: [{id: a, proxy: \"tls:b\", username: u, password: very-secret}]\n", "encrypts", "registrations[[]a].proxy: tls:b" },
 	{ "registrations: [{id: a, proxy: \"tcp:b\", username: u, password: very-secret}]\n", NULL, "registrations[[]a].proxy" },
 	{ "lrn_sources: {a: {type: sip, path: b}}\n", NULL, "lrn_sources" },
-	{ CUSTOMER("authentication: digest"), "authenticates", "mapping_gateways[[]cust].authentication: digest" },
 	{ CUSTOMER("periods: [{line_limit: 3}]"), "restricts", "mapping_gateways[[]cust].periods" },
 	{ GATEWAY("transport: tls"), "encrypts", "routing_gateways[[]gw].transport: tls" },
 	{ GATEWAY("transport: tcp"), NULL, "routing_gateways[[]gw].transport" },
@@ -97,7 +96,7 @@ Test(built, defaults_are_nothing)
 		"parameters: {SS_SIP_SESSION_TTL: 90, SS_SIP_NO_TIMER_REINVITE_INTERVAL: 60}\n",
 		"parameters: {SS_REPLY_UNAUTHORIZED: off, SS_SIP_AUTHENTICATION_CODE: 407, SS_SIP_AUTHENTICATION_RETRY: 2, SS_SIP_AUTHENTICATION_TIMEOUT: 5}\n",
 		"parameters: {SS_AUTHENTICATION_MAX_RETRY: 2, SS_AUTHENTICATION_FAILED_SUSPEND: 60, SS_ENDPOINT_REGISTER_RETRY: 2, SS_ENDPOINT_REGISTER_SUSPEND: 60}\n"
-		"accounts: [{id: a, password: b}]\n",
+		"accounts: [{id: a, password: b}]\n" CUSTOMER("authentication: digest"),
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		struct compiled r = accepted_with("%s", texts[i]);
@@ -109,7 +108,7 @@ Test(built, defaults_are_nothing)
 Test(built, once_for_many)
 {
 	struct compiled r = accepted(LISTEN
-		"parameters: {SS_ENDPOINT_NAT_EXPIRE: 90, SS_SIP_NAT_KEEP_ALIVE_PERIOD: 31, SS_SIP_NAT_KEEP_ALIVE_SEND_ONE_TIME: 3}\n"
+		"parameters: {SS_SIP_PUBLISH_EXPIRE: 90, SS_GATEWAY_ASR_RESERVE_TIME: 60, SS_GATEWAY_ASR_RESERVE_SEPARATE: 10}\n"
 		"routing_gateways:\n"
 		"- {id: a, address: 1.2.3.4, protect: on}\n"
 		"- {id: b, address: 1.2.3.5, protect: on}\n"
@@ -117,8 +116,8 @@ Test(built, once_for_many)
 		"http: {listen: 127.0.0.1:80}\n");
 	const struct cfg_text *list = CFG_LIST(r.config, &r.config->not_built, struct cfg_text);
 	cr_assert_eq(r.config->not_built.n, 4);
-	cr_expect_str_eq(cfg_str(r.config, list[0]), "sw.yaml:2:38: parameters.SS_ENDPOINT_NAT_EXPIRE");
-	cr_expect_str_eq(cfg_str(r.config, list[1]), "sw.yaml:2:72: parameters.SS_SIP_NAT_KEEP_ALIVE_PERIOD (and 1 more)");
+	cr_expect_str_eq(cfg_str(r.config, list[0]), "sw.yaml:2:37: parameters.SS_SIP_PUBLISH_EXPIRE");
+	cr_expect_str_eq(cfg_str(r.config, list[1]), "sw.yaml:2:70: parameters.SS_GATEWAY_ASR_RESERVE_TIME (and 1 more)");
 	cr_expect_str_eq(cfg_str(r.config, list[2]), "sw.yaml:4:38: routing_gateways[a].protect (and 2 more)");
 	cr_expect_str_eq(cfg_str(r.config, list[3]), "sw.yaml:7:16: http.listen");
 	compiled_free(&r);
