@@ -37,7 +37,7 @@ enum ingress_verdict ingress_identify(struct sig *g, const struct event *ev, uin
 		*ret_ingress = ingress_of(INGRESS_REGISTRATION, up);
 		return INGRESS_KNOWN;
 	}
-	if (!g->c->accounts.n)
+	if (!g->c->accounts.n && g->c->param[P_SS_REPLY_UNAUTHORIZED])
 		return INGRESS_STRANGER;
 	enum ingress_verdict v = by_credentials(g, ev, ret_account);
 	*ret_ingress = ingress_of(INGRESS_ACCOUNT, *ret_account);
