@@ -1,6 +1,6 @@
 /* The caller: one INVITE, and then what the script says. Clocks: 0 CANCEL or early BYE, then BYE; 1 re-INVITE; 2 UPDATE;
  * 3 death. */
-#include "walk.h"
+#include "../crash/rtp.h"
 #include <stdlib.h>
 
 static void die(struct wheel_timer *t, uint64_t now)
@@ -95,6 +95,8 @@ void caller_response(struct leg *l, struct asked *a, const struct text *t)
 		return;
 	}
 	l->up = true;
+	rtp_learn(l, t);
+	rtp_start(l->walk);
 	if (l->byed)
 		return;
 	if (l->cancelling) { /* crossed: it is ours to end */

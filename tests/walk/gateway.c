@@ -1,5 +1,5 @@
 /* The gateways: each INVITE is an attempt with a script of its own. Clocks: 0 BYE; 1 re-INVITE; 2 UPDATE; 3 death. */
-#include "walk.h"
+#include "../crash/rtp.h"
 #include <stdlib.h>
 
 /* the number called is 1 and the walk's number */
@@ -16,6 +16,7 @@ struct leg *gateway_leg(struct port *p, const struct text *t)
 	snprintf(l->local, sizeof l->local, "%.*s;tag=g%u", (int)t->to.n, t->to.p, l->number);
 	snprintf(l->remote, sizeof l->remote, "%.*s", (int)t->from.n, t->from.p);
 	snprintf(l->target, sizeof l->target, "%.*s", (int)t->contact.n, t->contact.p);
+	rtp_learn(l, t);
 	script_gateway(l);
 	return l;
 }
@@ -96,6 +97,7 @@ void gateway_acked(struct leg *l)
 {
 	const struct walk *w = l->walk;
 	l->up = true;
+	rtp_start(l->walk);
 	if (l->byed)
 		return;
 	if (w->script.ender != CALLER)

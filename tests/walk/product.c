@@ -13,22 +13,23 @@
 static int write_config(const char *path)
 {
 	FILE *f = fopen(path, "we");
+	uint32_t limit = run.kills ? 6 : 1; /* s: a hang that is waited for must not look like a silent gateway */
 	if (!f)
 		return -errno;
 	fprintf(f,
-		"system: {name: walk, run_dir: %s/run, workers: {signaling: %u, media: 1}, limits: {calls: 20000}, "
+		"system: {name: walk, run_dir: %s/run, workers: {signaling: %u, media: %u}, limits: {calls: 20000}, "
 		"drain_timeout: 3}\n",
-		run.dir, run.workers);
+		run.dir, run.workers, run.kills ? 2 : 1);
 	fprintf(f, "log: {level: warning}\nsip: {listen: [\"udp:%s.1:5060\"]}\n", run.net);
-	fprintf(f, "media: {address: %s.1, ports: 30000-30199, proxy: off}\ncdr: {dir: %s/cdr}\n", run.net, run.dir);
+	fprintf(f, "media: {address: %s.1, ports: %s, proxy: %s}\ncdr: {dir: %s/cdr}\n", run.net, run.rtp ? "20000-35999" : "30000-30199",
+		run.rtp ? "on" : "off", run.dir);
 	fprintf(f, "parameters: {SS_SIP_RESEND_INTERVAL: \"0.2,0.4,0.8,1,1,1\"}\n");
 	fprintf(f, "mapping_gateways: [{id: customer, addresses: [\"%s.2:5070\"]}]\nrouting_gateways:\n", run.net);
 	for (uint32_t i = 0; i < GATEWAYS; i++)
 		fprintf(f,
 			"  - {id: gw-%c, address: \"%s.%u:5080\", prefixes: [\"1\"], priority: %u,\n"
-			"     timeouts: {invite: 1, trying: 1, session_progress: 1, session_progress_sdp: 2, ringing: "
-			"2}}\n",
-			'a' + i, run.net, 11 + i, 10 + i);
+			"     timeouts: {invite: %u, trying: %u, session_progress: %u, session_progress_sdp: %u, ringing: %u}}\n",
+			'a' + i, run.net, 11 + i, 10 + i, limit, limit, limit, 2 * limit, 2 * limit);
 	return fclose(f) ? -errno : 0;
 }
 

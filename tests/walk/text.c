@@ -1,5 +1,5 @@
 /* SIP as text. */
-#include "walk.h"
+#include "../crash/rtp.h"
 #include <errno.h>
 #include <stdlib.h>
 
@@ -98,7 +98,7 @@ void text_sdp(struct out *o, const struct leg *l)
 	int n = snprintf(sdp, sizeof sdp,
 		"v=0\r\no=- %u %u IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\nm=audio %u RTP/AVP 8 101\r\na=rtpmap:101 "
 		"telephone-event/8000\r\n",
-		l->number + 1, l->next_txn + 1, ip, ip, 40000 + l->number % 10000 * 2);
+		l->number + 1, l->next_txn + 1, ip, ip, rtp_port(l));
 	out_lit(o, "Content-Type: application/sdp\r\nContent-Length: ");
 	out_u64(o, (uint64_t)n);
 	out_lit(o, "\r\n\r\n");

@@ -1,15 +1,16 @@
 /* Random walks: walk [--walks N] [--rate N] [--loss PERMILLE] [--twice PERMILLE] [--reorder PERMILLE] [--seed N] [--only WALK]
- *                    [--workers N] [--keep] TANDEM
+ *                    [--workers N] [--keep] [--kills N [--interval MS] [--targets ROLES] [--signals NAMES] [--rtp CALLS] [--gap-limit MS]
+ *                    [--report FILE]] TANDEM
  * Starts the softswitch, takes the walks, waits until nothing is left, and judges each of them. Exit status 0: nothing is wrong;
  * 1: something is, and the ladders say what; 2: usage. */
-#include "walk.h"
+#include "../crash/ledger.h"
 #include <getopt.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct run run = { .walks = 3000, .rate = 500, .workers = 2, .loss = 50, .twice = 50, .reorder = 30, .only = -1 };
+struct run run = { .walks = 3000, .rate = 500, .workers = 2, .loss = 50, .twice = 50, .reorder = 30, .only = -1, .interval = 500, .gap_limit = 100 };
 
 static struct wheel_timer tick;
 static uint64_t began, ended, asked_at;
@@ -39,7 +40,7 @@ static void end_of_run(struct wheel_timer *t, uint64_t now)
 static void start_some(struct wheel_timer *t, uint64_t now)
 {
 	uint64_t due = (now - began) * run.rate / 1000 + 1;
-	while (run.started < run.walks && run.started < due) {
+	while (run.started < run.walks && run.started < due && !(run.kills && killer_done())) {
 		struct walk *w = &run.walk[run.started];
 		w->index = run.started++;
 		w->rng = run.seed * 0x9e3779b97f4a7c15ull + w->index * 0xd1342543de82ef95ull;
@@ -51,6 +52,8 @@ static void start_some(struct wheel_timer *t, uint64_t now)
 		if (w->index == run.walks / 4)
 			memory_warm = product_memory();
 	}
+	if (run.kills && killer_done())
+		run.walks = run.started;
 	if (run.started < run.walks)
 		wheel_add(&run.loop.wheel, t, now + 1, start_some);
 	else
@@ -71,7 +74,8 @@ static int options(int argc, char **argv)
 {
 	static const struct option list[] = { { "walks", 1, 0, 'n' }, { "rate", 1, 0, 'r' }, { "loss", 1, 0, 'l' },
 		{ "twice", 1, 0, 't' }, { "reorder", 1, 0, 'o' }, { "seed", 1, 0, 's' }, { "only", 1, 0, 'w' },
-		{ "workers", 1, 0, 'p' }, { "keep", 0, 0, 'k' }, { 0 } };
+		{ "workers", 1, 0, 'p' }, { "keep", 0, 0, 'k' }, { "kills", 1, 0, 'K' }, { "interval", 1, 0, 'i' }, { "targets", 1, 0, 'T' },
+		{ "signals", 1, 0, 'S' }, { "rtp", 1, 0, 'R' }, { "gap-limit", 1, 0, 'g' }, { "report", 1, 0, 'O' }, { 0 } };
 	run.seed = clock_ns() % 1000000;
 	for (int c; (c = getopt_long(argc, argv, "", list, NULL)) != -1;) {
 		uint64_t v = optarg ? strtoull(optarg, NULL, 10) : 0;
@@ -104,6 +108,28 @@ static int options(int argc, char **argv)
 		case 'k':
 			keep = true;
 			break;
+		case 'K':
+			run.kills = (uint32_t)v;
+			run.loss = run.twice = run.reorder = 0;
+			break;
+		case 'i':
+			run.interval = (uint32_t)v;
+			break;
+		case 'T':
+			run.targets = optarg;
+			break;
+		case 'S':
+			run.signals = optarg;
+			break;
+		case 'R':
+			run.rtp = (uint32_t)v;
+			break;
+		case 'g':
+			run.gap_limit = (uint32_t)v;
+			break;
+		case 'O':
+			run.report = optarg;
+			break;
 		default:
 			return usage();
 		}
@@ -129,7 +155,8 @@ static int prepare(void)
 	if (!run.walk || addr_parse(span_of(text), &run.target) < 0 || loop_init(&run.loop) < 0)
 		return -1;
 	run.loop.max_wait = 10;
-	return wire_open();
+	int r = wire_open();
+	return r < 0 ? r : rtp_open();
 }
 
 static void print_log(void)
@@ -144,10 +171,23 @@ static void print_log(void)
 		fclose(f);
 }
 
+static void print_ledger(int records)
+{
+	double seconds = (double)(clock_ms() - began) / 1000;
+	FILE *f = run.report ? fopen(run.report, "we") : NULL;
+	ledger_print(stdout, records, seconds);
+	if (f)
+		ledger_print(f, records, seconds);
+	if (f && fclose(f))
+		perror(run.report);
+}
+
 static void judge(int looped)
 {
-	bool restarted = product_restarted();
+	bool restarted = !run.kills && product_restarted();
 	uint64_t memory = product_memory();
+	if (run.kills)
+		ledger_tables();
 	int status = product_stop();
 	int records = product_records();
 	if (looped) {
@@ -158,7 +198,7 @@ static void judge(int looped)
 		printf("a worker was restarted\n");
 		run.failures++;
 	}
-	if (memory > memory_warm + (8u << 20)) {
+	if (!run.kills && memory > memory_warm + (8u << 20)) {
 		printf("memory grew from %llu to %llu KB\n", (unsigned long long)memory_warm / 1024,
 			(unsigned long long)memory / 1024);
 		run.failures++;
@@ -174,8 +214,12 @@ static void judge(int looped)
 	}
 	for (uint32_t i = 0; i < run.walks; i++)
 		verdict(&run.walk[i]);
+	if (run.rtp)
+		ledger_gaps();
 	if (run.failures)
 		print_log();
+	if (run.kills)
+		print_ledger(records);
 	printf("%u walks, seed %llu: %llu datagrams to the softswitch, %llu from it, %llu lost, %d records, private "
 	       "memory %llu -> %llu KB, %.0f s: "
 	       "%u wrong\n",
@@ -206,6 +250,8 @@ int main(int argc, char **argv)
 		product_end();
 		return 1;
 	}
+	if (killer_open() < 0)
+		return 1;
 	began = clock_ms();
 	memory_warm = product_memory();
 	wheel_add(&run.loop.wheel, &tick, began + 1, start_some);

@@ -8,6 +8,8 @@
  *	caller.c   gateway.c   the two sides
  *	verdict.c  what must have happened: from the walk's own notes and the records
  *	product.c  the softswitch under test: configuration, status socket, records, memory
+ * With --kills it is the bench of faults (tests/crash/run): ../crash/killer.c ends processes while the walks go on, ../crash/rtp.c
+ * sends RTP on some of them, ../crash/ledger.c judges what all that left behind.
  *
  * One process, one thread, one event loop. Memory of walks is kept until the verdict. */
 #ifndef TANDEM_TESTS_WALK_H
@@ -134,6 +136,8 @@ struct leg { /* one dialog of ours with the softswitch */
 	bool gave_late; /* a provisional answer after the first second */
 	uint16_t gave_final;
 	uint64_t gave_final_at, first_seen;
+	struct addr rtp_to; /* family 0: not known */
+	struct stream *stream; /* ../crash/rtp.c; NULL: no RTP */
 };
 struct port {
 	struct loop_source source;
@@ -150,6 +154,8 @@ struct run {
 	uint64_t seed;
 	int64_t only; /* this walk alone; -1: all */
 	bool loud;
+	uint32_t kills, interval, rtp, gap_limit; /* kills 0: nobody is killed; ms between two; calls with RTP; ms */
+	const char *targets, *signals, *report;	  /* NULL: all; all; none */
 	struct walk *walk;
 	struct leg **leg; /* by number */
 	uint32_t n_legs, cap_legs, started;
