@@ -1,12 +1,17 @@
 #include "signaling/protect.h"
 #include "base/log.h"
+#include "shm/location.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define BANS_MAX    32768u /* of all workers; of more the oldest is forgotten */
 #define SWEEP_MS    1000u
-#define TRUSTED_MAX 16384u /* a power of two; addresses that share a place push each other out */
+#define FOLLOW_MS   100u   /* how often contacts of accounts are looked at, */
+#define FOLLOW_MOST 512u   /* and how many at once */
+#define TRUST_WAYS  4u
+#define TRUST_MIN   4096u
+#define TRUST_MAX   (1u << 20)
 
 struct ban {
 	struct addr addr;  /* family 0: free */
@@ -17,6 +22,10 @@ struct ban {
 struct trusted {
 	uint64_t key, until_ms;
 };
+struct contacts { /* of one worker: how far they have been looked at */
+	uint64_t position; /* location_changed() */
+	uint32_t scan;     /* record to go on with when all have to be looked at; LOCATION_NONE: they have been */
+};
 
 struct protect { /* private: derived from the logs */
 	const struct sources *own;
@@ -25,9 +34,11 @@ struct protect { /* private: derived from the logs */
 	uint32_t n_workers;
 	struct ban ban[BANS_MAX];
 	struct index bans; /* key of the address -> place in ban[] */
-	uint64_t swept_ms;
+	uint64_t swept_ms, followed_ms;
+	struct contacts contacts[WORKERS_MAX];
 	uint32_t next;     /* place to use next: a circle */
-	struct trusted trusted[TRUSTED_MAX];
+	struct trusted (*trusted)[TRUST_WAYS];
+	uint32_t trust_mask; /* sets - 1 */
 };
 
 static uint64_t key_of(const struct sig *g, const struct addr *source)
@@ -94,9 +105,18 @@ void protect_follow(struct sig *g)
 int protect_open(struct sig *g)
 {
 	struct protect *p = g->protect = calloc(1, sizeof *p);
+	uint32_t places = TRUST_MIN;
+	while (places < 2ull * g->c->system.endpoints && places < TRUST_MAX)
+		places *= 2;
 	if (!p || index_init(&p->bans, BANS_MAX) < 0)
 		return -ENOMEM;
+	p->trust_mask = places / TRUST_WAYS - 1;
+	p->trusted = calloc(places / TRUST_WAYS, sizeof *p->trusted);
+	if (!p->trusted)
+		return -ENOMEM;
 	p->n_workers = g->c->system.signaling;
+	for (uint32_t i = 0; i < WORKERS_MAX; i++)
+		p->contacts[i].scan = LOCATION_NONE;
 	for (uint32_t i = 0; i < p->n_workers; i++)
 		p->of[i] = region_area(&g->env->region[seat_of(ROLE_SIGNALING, i)], AREA_SOURCES);
 	p->own = region_area(&g->env->region[g->env->seat], AREA_SOURCES);
@@ -115,8 +135,11 @@ static void append(struct sig *g, const struct addr *source, enum ban_reason rea
 
 static bool is_trusted(const struct sig *g, uint64_t key, uint64_t now)
 {
-	const struct trusted *t = &g->protect->trusted[key % TRUSTED_MAX];
-	return t->key == key && t->until_ms > now;
+	const struct trusted *set = g->protect->trusted[key & g->protect->trust_mask];
+	for (uint32_t i = 0; i < TRUST_WAYS; i++)
+		if (set[i].key == key)
+			return set[i].until_ms > now;
+	return false;
 }
 
 static bool exempt(const struct sig *g, const struct addr *source, uint64_t key)
@@ -129,9 +152,45 @@ static bool exempt(const struct sig *g, const struct addr *source, uint64_t key)
 void protect_trust(struct sig *g, const struct addr *source, uint64_t until_ms)
 {
 	uint64_t key = key_of(g, source);
-	g->protect->trusted[key % TRUSTED_MAX] = (struct trusted){ key, until_ms };
+	struct trusted *set = g->protect->trusted[key & g->protect->trust_mask], *place = set;
+	for (uint32_t i = 0; i < TRUST_WAYS && place->key != key; i++)
+		if (set[i].key == key || set[i].until_ms < place->until_ms)
+			place = &set[i];
+	if (place->key != key)
+		*place = (struct trusted){ .key = key };
+	if (until_ms > place->until_ms)
+		place->until_ms = until_ms;
 	if (g->n_banned)
 		protect_lift(g, source);
+}
+
+/* --- contacts of accounts, wherever they were registered: their addresses are trusted as long as they stay --- */
+
+static void trust_record(struct sig *g, const struct region *r, uint32_t record)
+{
+	static struct location_contact at[LOCATION_CONTACTS]; /* large */
+	int n = location_read_record(r, record, g->env->loop.now, at, LOCATION_CONTACTS);
+	for (int i = 0; i < n; i++)
+		protect_trust(g, &at[i].source, at[i].expires_ms);
+}
+
+static void follow_contacts(struct sig *g, uint32_t worker)
+{
+	const struct region *r = &g->env->region[seat_of(ROLE_SIGNALING, worker)];
+	struct contacts *c = &g->protect->contacts[worker];
+	bool missed = false;
+	for (uint32_t i = 0; i < FOLLOW_MOST; i++) {
+		uint32_t record = c->scan != LOCATION_NONE ? c->scan : location_changed(r, &c->position, &missed);
+		if (missed) {
+			record = c->scan = 0;
+			missed = false;
+		}
+		if (record == LOCATION_NONE)
+			return;
+		if (c->scan != LOCATION_NONE && ++c->scan >= location_records(r))
+			c->scan = LOCATION_NONE;
+		trust_record(g, r, record);
+	}
 }
 
 bool protect_lift(struct sig *g, const struct addr *source)
@@ -246,6 +305,11 @@ bool protect_ignores(struct sig *g, const struct addr *source)
 void protect_turn(struct sig *g)
 {
 	struct protect *p = g->protect;
+	if (g->env->loop.now - p->followed_ms >= FOLLOW_MS) {
+		p->followed_ms = g->env->loop.now;
+		for (uint32_t i = 0; i < p->n_workers; i++)
+			follow_contacts(g, i);
+	}
 	if (g->env->loop.now - p->swept_ms < SWEEP_MS)
 		return;
 	p->swept_ms = g->env->loop.now;
