@@ -1,8 +1,11 @@
 """Junk beside calls: sources that send too much are ignored, calls go on as if nothing was (behaviour: bad input)."""
+import os
 import re
+import signal
 import subprocess
+import time
 
-from lib import Load, alone, check, equal, limit, long_only, program, release_only, shows, wait_for
+from lib import Load, Unexpected, alone, check, equal, limit, long_only, program, release_only, shows, wait_for
 from lib.context import Skip
 
 class Junk:
@@ -83,3 +86,97 @@ def case_read(t):
     """60 s of 20,000 junk datagrams a second, of which every single one is read and answered, beside 200 calls a second."""
     s, _ = run(t, 20000, 80, 200, 60, {"rate": 10000})
     equal(s.ask("suspended")["suspended"], [], "banned sources")
+
+
+def answered(stranger, s):
+    """Whether an OPTIONS gets its answer."""
+    stranger.inbox.clear()
+    stranger.request(s, "OPTIONS")
+    try:
+        stranger.expect(200, 0.3)
+        return True
+    except Unexpected:
+        return False
+
+
+def annoy(stranger, s, n=10):
+    for _ in range(n):
+        stranger.transmit(b"INVITE nonsense\r\n\r\n", s)
+
+
+def ignored(s, stranger):
+    return [x for x in s.ask("suspended")["suspended"] if x["who"] == stranger.ip]
+
+
+@shows("protect.rate", "protect.ban")
+def case_ban(t):
+    """More than `rate` bad messages in a second: both workers ignore the address, whatever its port, also after the death of the
+    one that decided, for `ban` seconds. Others are answered all the while."""
+    stranger, port, other = (t.agent(*x, "caller", 0) for x in (("stranger", t.ip(20), 5060), ("port", t.ip(20), 5999), ("other", t.ip(21), 5060)))
+    s = t.switch(t.config(workers=2, protect={"rate": 4, "ban": 4}))
+    check(answered(stranger, s), "an answer before")
+    annoy(stranger, s)
+    rows = wait_for(lambda: ignored(s, stranger), 3, "the ban")
+    start = time.monotonic()
+    equal(rows[0]["kind"], "ignored", "kind")
+    check(not answered(stranger, s) and not answered(port, s), "no answer from any port")
+    check(answered(other, s), "an answer for others")
+    for i in range(2):
+        s.kill_worker("signaling", i)
+    wait_for(lambda: answered(other, s), 5, "successors")
+    for _ in range(4):   # by Call-ID they go to both workers
+        check(time.monotonic() - start > 3 or not answered(stranger, s), "no answer from the successors")
+    wait_for(lambda: answered(stranger, s), 6, "the end of the ban")
+    check(time.monotonic() - start > 2.5, "not before its time")
+    equal(ignored(s, stranger), [], "suspended")
+
+
+def case_unsuspend(t):
+    """A ban is told as an event, and lifted by unsuspend in all workers."""
+    stranger = t.agent("stranger", t.ip(20), 5060, "caller", 0)
+    s = t.switch(t.config(workers=2, protect={"rate": 9}))
+    events = s.connect()
+    events.ask("subscribe")
+    annoy(stranger, s, 25)
+    e = events.line()
+    equal((e["event"], e["who"], e["reason"]), ("suspended", stranger.ip, "messages that could not be read"), "event")
+    check(not answered(stranger, s), "no answer")
+    s.ask("unsuspend", who=stranger.ip)
+    wait_for(lambda: answered(stranger, s), 3, "an answer")
+    check(all(answered(stranger, s) for _ in range(4)), "answers of both workers")
+    equal(ignored(s, stranger), [], "suspended")
+    events.close()
+
+
+@shows("protect.gateways")
+def case_gateways(t):
+    """A gateway is not ignored, with `gateways: on` it is."""
+    for on in (False, True):
+        caller, gateway = t.caller(), t.gateway()
+        s = t.switch(t.config(protect={"rate": 4, **({"gateways": True} if on else {})}))
+        annoy(caller, s)
+        check(answered(caller, s) != on, f"an answer with gateways: {on}")
+        s.stop()
+        caller.close()
+        gateway.close()
+
+
+def case_pings(t):
+    """Datagrams without a message in them: nothing, CRLF, zeroes. They cost nothing, ban nobody, and what was read together with them
+    is not lost."""
+    stranger = t.agent("stranger", t.ip(20), 5060, "caller", 0)
+    s = t.switch(t.config(protect={"rate": 4}))
+    pid = s.worker("signaling")["pid"]
+    os.kill(pid, signal.SIGSTOP)   # so that they come in one batch
+    try:
+        for raw in (b"", b"\r\n\r\n", b"\r\n", b"\0\0\0\0", b"", b"\r\n", b"\r\n", b"\r\n"):
+            stranger.transmit(raw, s)
+        stranger.request(s, "OPTIONS")
+        stranger.transmit(b"", s)
+        stranger.request(s, "OPTIONS")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    stranger.expect(200)
+    stranger.expect(200)
+    equal(counter(s, "sip_pings_total"), 9, "pings")
+    equal((counter(s, "sip_malformed_total"), ignored(s, stranger)), (0, []), "malformed, ignored")
