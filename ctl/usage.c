@@ -21,7 +21,7 @@ static bool read_stat(uint32_t pid, uint64_t *ret_ticks, uint64_t *ret_rss_pages
 	if (n <= 0)
 		return false;
 	text[n] = 0;
-	char *p = strrchr(text, ')'); /* the name before it may hold anything */
+	const char *p = strrchr(text, ')'); /* the name before it may hold anything */
 	uint64_t ticks = 0, rss = 0;
 	for (int field = 3; p && (p = strchr(p, ' ')); field++) {
 		p++;
