@@ -131,6 +131,31 @@ static void append(struct sig *g, const struct addr *source, enum ban_reason rea
 	protect_follow(g);
 }
 
+static void forget_counts(struct sig *g, uint64_t key)
+{
+	const struct sources *s = g->protect->own;
+	for (uint32_t way = 0; s && way < SOURCES_WAYS; way++) {
+		if (s->count[key % SOURCES_SETS][way].key == key)
+			commit_u64(&s->count[key % SOURCES_SETS][way].counted, 0);
+		if (s->count[~key % SOURCES_SETS][way].key == ~key)
+			commit_u64(&s->count[~key % SOURCES_SETS][way].counted, 0);
+	}
+}
+
+bool protect_lift(struct sig *g, const struct addr *source)
+{
+	uint64_t key = key_of(g, source);
+	struct ban *b = find(g, source, key);
+	forget_counts(g, key);
+	if (!b)
+		return false;
+	if (b->own)
+		append(g, source, BAN_NONE, 0);
+	else
+		forget(g, b);
+	return true;
+}
+
 /* --- who is spared ----------------------------------------------------------------------------------------------- */
 
 static bool is_trusted(const struct sig *g, uint64_t key, uint64_t now)
@@ -191,18 +216,6 @@ static void follow_contacts(struct sig *g, uint32_t worker)
 			c->scan = LOCATION_NONE;
 		trust_record(g, r, record);
 	}
-}
-
-bool protect_lift(struct sig *g, const struct addr *source)
-{
-	struct ban *b = find(g, source, key_of(g, source));
-	if (!b)
-		return false;
-	if (b->own)
-		append(g, source, BAN_NONE, 0);
-	else
-		forget(g, b);
-	return true;
 }
 
 void protect_configure(struct sig *g)
