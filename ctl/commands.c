@@ -25,6 +25,11 @@ static int stop(struct command *c)
 	return control_order(c, NOTICE_SHUTDOWN, request_flag(c->request, "now"));
 }
 
+static int upgrade(struct command *c)
+{
+	return control_order(c, NOTICE_UPGRADE, 0);
+}
+
 static int drain(struct command *c)
 {
 	return control_order(c, NOTICE_DRAIN_ALL, 0);
@@ -105,7 +110,7 @@ static const struct {
 	{ "drain", drain },
 	{ "stop", stop },
 	{ "restart", restart },
-	{ "upgrade", not_available },
+	{ "upgrade", upgrade },
 	{ "metrics", command_metrics },
 	{ "cdr", command_cdr },
 	{ "subscribe", subscribe },

@@ -24,6 +24,26 @@ static const char *name_of(const char *const *names, size_t n, uint32_t value)
 
 /* --- status ------------------------------------------------------------------------------------------------------ */
 
+/* processes of the new program; `completed` says how many upgrades there were since the start */
+static void add_upgrade(const struct env *e, struct json *result)
+{
+	const struct roster *r = e->roster;
+	uint64_t ordered = CMM_LOAD_SHARED(r->upgrade), completed = CMM_LOAD_SHARED(r->upgraded);
+	struct json *o = js_object();
+	int64_t of = 0, done = 0;
+	for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
+		if (!e->region[seat].head)
+			continue;
+		of++;
+		done += CMM_LOAD_SHARED(r->seat[seat].upgrade) == ordered && CMM_LOAD_SHARED(r->seat[seat].state) == SEAT_RUNNING;
+	}
+	js_add_bool(o, "running", ordered != completed);
+	js_add_int(o, "completed", (int64_t)completed);
+	js_add_int(o, "done", done);
+	js_add_int(o, "of", of);
+	js_add(result, "upgrade", o);
+}
+
 int command_status(struct command *c)
 {
 	const struct config *config = control_config(c->control);
@@ -49,6 +69,7 @@ int command_status(struct command *c)
 	js_add_text(c->result, "relay", span_of(NAME(relays, r->relay)));
 	js_add_int(c->result, "call_limit", config->system.calls);
 	js_add_int(c->result, "config_generation", (int64_t)CMM_LOAD_SHARED(r->config_generation));
+	add_upgrade(c->control->env, c->result);
 	js_add_int(c->result, "route_generation", (int64_t)CMM_LOAD_SHARED(r->route_generation));
 	return 0;
 }

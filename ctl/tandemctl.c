@@ -16,6 +16,8 @@
 #define EXIT_REFUSED 1
 #define EXIT_USAGE   2
 #define EXIT_NOBODY  3
+#define UPGRADE_STEP_MS   100
+#define UPGRADE_SILENT_MS 60000 /* without a step */
 #define CAPTURE      "pcap" /* an argument that is ours alone */
 
 static int connect_to(const char *path)
@@ -142,10 +144,72 @@ static int trace(const struct cmdline *c, FILE *in)
 	return 0;
 }
 
-static int run(const struct cmdline *c, int fd)
+/* --- upgrade ----------------------------------------------------------------------------------------------------- */
+
+struct progress {
+	bool running;
+	int64_t completed, done, of;
+};
+
+/* a connection of its own: the one that served the last is replaced on the way. -errno: nobody there */
+static int ask_progress(const char *path, struct progress *ret_progress)
+{
+	static const char ask[] = "{\"cmd\":\"status\"}\n";
+	char *line = NULL, why[160];
+	size_t cap = 0;
+	int fd = connect_to(path);
+	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!in)
+		return fd < 0 ? fd : -ENOMEM;
+	ssize_t n = send(fd, ask, sizeof(ask) - 1, MSG_NOSIGNAL) < 0 ? -1 : getline(&line, &cap, in);
+	struct json *answer = n > 0 ? js_parse(line, (size_t)n, why, sizeof(why)) : NULL;
+	const struct json *u = js_get(js_get(answer, "result"), "upgrade");
+	int r = u ? 0 : -EIO;
+	if (u)
+		*ret_progress = (struct progress){ js_true(js_get(u, "running")), js_int_of(js_get(u, "completed")), js_int_of(js_get(u, "done")),
+			js_int_of(js_get(u, "of")) };
+	js_free(answer);
+	free(line);
+	fclose(in);
+	return r;
+}
+
+/* until all processes are of the new program; `before`: upgrades completed before it was ordered */
+static int follow_upgrade(const struct cmdline *c, const char *path, int64_t before)
+{
+	struct progress p = { 0 };
+	int64_t shown = -1;
+	for (int silent = 0; silent < UPGRADE_SILENT_MS / UPGRADE_STEP_MS; silent++) {
+		usleep(UPGRADE_STEP_MS * 1000);
+		if (ask_progress(path, &p))
+			continue;
+		if (p.done != shown && !c->json) {
+			printf("%lld of %lld processes are of the new program\n", (long long)p.done, (long long)p.of);
+			fflush(stdout);
+		}
+		silent = p.done != shown ? 0 : silent;
+		shown = p.done;
+		if (p.running)
+			continue;
+		if (p.completed == before)
+			break;
+		if (c->json)
+			printf("{\"upgrade\":{\"running\":false,\"completed\":%lld,\"done\":%lld,\"of\":%lld}}\n", (long long)p.completed, (long long)p.done,
+				(long long)p.of);
+		return 0;
+	}
+	fprintf(stderr, "tandemctl: the upgrade does not go on; `workers` and the log show why\n");
+	return EXIT_REFUSED;
+}
+
+static int run(const struct cmdline *c, const char *path, int fd)
 {
 	char *line = NULL;
 	size_t cap = 0;
+	struct progress before = { 0 };
+	bool upgrade = strcmp(c->command, "upgrade") == 0;
+	if (upgrade)
+		ask_progress(path, &before);
 	int code = EXIT_REFUSED, r = send_request(fd, c);
 	FILE *in = r ? NULL : fdopen(fd, "r");
 	ssize_t n = in ? getline(&line, &cap, in) : -1;
@@ -155,6 +219,8 @@ static int run(const struct cmdline *c, int fd)
 		code = strstr(line, "\"ok\":true") ? follow(in) : print_answer(c, line, (size_t)n);
 	} else if (strcmp(c->command, "trace") == 0 && strstr(line, "\"ok\":true")) {
 		code = trace(c, in);
+	} else if (upgrade && strstr(line, "\"ok\":true")) {
+		code = follow_upgrade(c, path, before.completed);
 	} else {
 		code = print_answer(c, line, (size_t)n);
 	}
@@ -193,5 +259,5 @@ int main(int argc, char **argv)
 			fd == -ENOENT || fd == -ECONNREFUSED ? "no softswitch is running there" : strerror(-fd));
 		return EXIT_NOBODY;
 	}
-	return run(&c, fd);
+	return run(&c, path, fd);
 }

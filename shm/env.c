@@ -205,6 +205,9 @@ static void heed(struct env *e, const struct notice *n, int fd)
 		else
 			loop_stop(&e->loop, 0);
 		break;
+	case NOTICE_LEAVE:
+		loop_stop(&e->loop, 0);
+		break;
 	case NOTICE_LOG:
 		set_level(n->value);
 		break;

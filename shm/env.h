@@ -41,6 +41,7 @@ struct env {
 	int door;                        /* RUN_DIR/adopt.sock, listening */
 	int relay_link;                  /* what holds the relay's kernel program */
 	uint32_t n_port_sockets;
+	uint64_t images;                 /* program_layout().images of the program that runs here */
 	uint32_t owner;                  /* uid that may ask for all this, besides root */
 	/* how a process is served: set by the process itself before env_run() */
 	struct loop loop;
@@ -74,7 +75,9 @@ enum notice_type {
 	NOTICE_LOG,      /* control -> supervisor -> all: value = enum log_level */
 	NOTICE_RESULT,   /* supervisor -> control: value 0 or -errno, text says why; serial as in the request, 0: to all that wait */
 	NOTICE_EVENT,    /* supervisor -> control: text is a JSON object for subscribers (worker.died, reload, alarm) */
-	NOTICE_POISON    /* -> supervisor: something was left out, with a capture of it in a descriptor (poison.h) */
+	NOTICE_POISON,   /* -> supervisor: something was left out, with a capture of it in a descriptor (poison.h) */
+	NOTICE_LEAVE,    /* -> process: end with the end of this turn; a successor carries on */
+	NOTICE_UPGRADE   /* control -> supervisor */
 };
 #define NOTICE_TEXT 8000
 struct notice {

@@ -124,7 +124,7 @@ static int answer(struct env *e, int sock, uint32_t from)
 	static struct packet packet; /* large */
 	static struct pick pick;
 	union control control = { 0 };
-	packet.head = (struct handover_head){ .magic = HANDOVER_MAGIC, .layout_hash = layout_hash(), .n_listen = e->n_listen,
+	packet.head = (struct handover_head){ .magic = HANDOVER_MAGIC, .layout_hash = layout_hash(), .images = e->images, .n_listen = e->n_listen,
 		.n_port_sockets = e->n_port_sockets, .owner = e->owner, .version = TANDEM_VERSION };
 	pick.packet = &packet;
 	pick.from = from;

@@ -27,7 +27,7 @@ struct handover_ask {
 	uint32_t from, pad; /* number of the first entry wanted */
 };
 struct handover_head {
-	uint64_t magic, layout_hash;
+	uint64_t magic, layout_hash, images;
 	uint32_t total, n; /* entries there are, entries here */
 	uint32_t n_listen, n_port_sockets, owner, pad;
 	char version[32];  /* of the program */

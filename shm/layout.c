@@ -5,8 +5,10 @@
 #include "shm/capacity.h"
 #include "shm/counters.h"
 #include "shm/journal.h"
+#include "shm/env.h"
 #include "shm/location.h"
 #include "shm/media.h"
+#include "shm/messages.h"
 #include "shm/names.h"
 #include "shm/sources.h"
 #include "shm/receive.h"
@@ -23,6 +25,14 @@
 
 _Static_assert((int)COUNTER_COUNT <= REGION_COUNTERS, "counters must fit the region's head");
 
+/* FNV-1a */
+static uint64_t add_value(uint64_t h, uint64_t value)
+{
+	for (unsigned shift = 0; shift < 64; shift += 8)
+		h = (h ^ (value >> shift & 0xff)) * 0x100000001b3ull;
+	return h;
+}
+
 uint64_t layout_hash(void)
 {
 	static const uint64_t sizes[] = { REGION_LAYOUT, sizeof(struct region_head), sizeof(struct slot),
@@ -37,11 +47,20 @@ uint64_t layout_hash(void)
 		sizeof(struct location_front), sizeof(struct upkeep),
 		sizeof(struct auth_record), sizeof(struct nonce_front), sizeof(struct nonce_record),
 		AREA_COUNT, SEATS_MAX, COUNTER_COUNT, TEXT_COUNT, BLOCK_CLASSES, RECEIVE_BATCH, END_REASON_COUNT };
-	uint64_t h = 0xcbf29ce484222325ull; /* FNV-1a over the values */
+	static const uint64_t messages[] = { sizeof(struct message_datagram), sizeof(struct message_tone), sizeof(struct message_binding),
+		sizeof(struct message_unban), sizeof(struct message_auth), sizeof(struct message_unsuspend), sizeof(struct message_call),
+		sizeof(struct message_trace_filter), sizeof(struct message_trace), sizeof(struct message_event), NOTICE_TEXT };
+	struct block_plan plan;
+	uint64_t h = 0xcbf29ce484222325ull;
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-		for (unsigned shift = 0; shift < 64; shift += 8)
-			h = (h ^ (sizes[i] >> shift & 0xff)) * 0x100000001b3ull;
-	return h;
+		h = add_value(h, sizes[i]);
+	for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++)
+		h = add_value(h, messages[i]);
+	/* what layout_intact() will ask */
+	for (enum role from = 0; from < ROLE_COUNT; from++)
+		for (enum role to = 0; to < ROLE_COUNT; to++)
+			h = add_value(h, layout_ring(seat_of(from, 0), seat_of(to, to >= ROLE_SIGNALING)));
+	return add_value(h, block_plan_for(1000, &plan));
 }
 
 uint32_t account_cells(const struct config *c)

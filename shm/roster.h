@@ -13,6 +13,7 @@ struct roster_seat {
 	uint32_t state, pid;    /* enum seat_state */
 	uint64_t started_ms;    /* clock_ms() */
 	uint32_t restarts, last_signal, last_code, quick_deaths;
+	uint64_t upgrade;       /* roster.upgrade when it was started */
 	uint32_t own_fault;     /* 1: the last one died by its own fault: SEGV, BUS, ILL, FPE, ABRT, or it hung */
 	uint32_t pad;
 };
@@ -22,6 +23,9 @@ struct roster {
 	uint32_t steering;      /* enum steering */
 	uint32_t relay;         /* enum relay_kind */
 	uint32_t supervisor_pid;
+	uint64_t program;       /* of the supervisor: program_id() */
+	uint64_t upgrade, upgraded; /* ordered, and done: they differ while processes are being replaced by those of another program */
+	uint32_t foreign, pad;  /* foreign: those that are still to be replaced cannot read images of this program */
 	uint32_t stage, now;    /* how far starting or stopping is, and whether it is in a hurry: the supervisor's own, for the one after it */
 	uint64_t config_generation, route_generation; /* newest published */
 	struct hash_key token_key;   /* RO; authenticates the ids we make */

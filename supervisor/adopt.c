@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "shm/handover.h"
 #include "shm/seat.h"
+#include "supervisor/program.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 #include "tables/route.h"
@@ -114,6 +115,29 @@ static void give_back(struct supervisor *s)
 	handover_drop(&s->env);
 }
 
+/* Images of a program that lays them out differently are of no use: they are made anew from the file. Who asked for the upgrade
+ * has seen to it that it is what was in use. */
+static int make_images(struct supervisor *s, struct image *of_file)
+{
+	if (!of_file->p)
+		return -EINVAL;
+	if (s->env.config.fd >= 0)
+		close(s->env.config.fd);
+	if (s->env.routes.fd >= 0)
+		close(s->env.routes.fd);
+	s->env.config = s->env.routes = (struct image){ .fd = -1 };
+	int r = compiler_start(s->file, s->generation + 1, &s->compiler);
+	if (r == 0)
+		r = compiler_wait(&s->compiler, &s->env.config);
+	compiler_done(&s->compiler);
+	if (r)
+		return r;
+	s->generation++;
+	commit_u32(&s->roster->foreign, 1);
+	log_info("configuration and routes are made anew: the program before laid them out differently");
+	return 0;
+}
+
 static void note_generation(struct supervisor *s)
 {
 	s->generation = s->roster->config_generation;
@@ -127,7 +151,10 @@ static void note_generation(struct supervisor *s)
 int adopt_take(struct supervisor *s)
 {
 	struct handover_head head;
-	const struct image of_file = s->env.config;
+	struct image of_file = s->env.config;
+	struct program_layout mine;
+	program_layout(&mine);
+	s->env.images = mine.images;
 	int r = rundir_join(s->run_dir, &s->lock_fd);
 	if (r) {
 		log_error("%s: %s", s->run_dir, r == -EBUSY ? "in use by a running instance, which was faster" : strerror(-r));
@@ -141,13 +168,17 @@ int adopt_take(struct supervisor *s)
 		if (r)
 			return r;
 		r = memory_adopt(s);
-		if (r == 0)
+		if (r == 0 && head.images != mine.images) {
+			note_generation(s);
+			r = make_images(s, &of_file);
+		} else if (r == 0) {
 			r = take_images(s);
+		}
 		if (r) {
 			log_error("what was handed over cannot be used: %s", strerror(-r));
 			return r;
 		}
-		if (newest(s))
+		if (head.images != mine.images || newest(s))
 			break;
 		if (round + 1 < NEWEST_ROUNDS)
 			give_back(s);
@@ -155,10 +186,9 @@ int adopt_take(struct supervisor *s)
 	join_relay_sockets(s);
 	note_generation(s);
 	const struct config *file = of_file.p;
-	if (file && file->hash != config_now(s)->hash)
+	if (head.images == mine.images && file && file->hash != config_now(s)->hash)
 		log_warning("%s has changed: what is in use is the configuration of before, until a reload", s->file);
-	struct image old = of_file;
-	image_unmap(&old);
+	image_unmap(&of_file);
 	return 0;
 }
 
@@ -203,6 +233,7 @@ static void adopt_one(struct supervisor *s, struct child *c)
 		c->ready_ms = c->started_ms;
 	c->config_sent = CMM_LOAD_SHARED(h->config_generation);
 	c->routes_sent = CMM_LOAD_SHARED(h->route_generation);
+	c->foreign = s->roster->foreign && seat->upgrade != s->roster->upgrade;
 	int r = child_watch(s, c, fd);
 	if (r)
 		log_error("%s (pid %d) cannot be watched: %s", seat_format(c->seat, name), c->pid, strerror(-r));
@@ -213,6 +244,11 @@ void adopt_children(struct supervisor *s)
 {
 	uint32_t alive = 0, dead = 0;
 	pid_t before = (pid_t)s->roster->supervisor_pid;
+	uint64_t program = program_id();
+	/* another program without having been ordered: all shall be of one */
+	if (!upgrade_running(s) && (s->roster->program != program || s->roster->foreign))
+		commit_u64(&s->roster->upgrade, s->roster->upgrade + 1);
+	commit_u64(&s->roster->program, program);
 	for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
 		struct child *c = &s->child[seat];
 		if (!c->s)

@@ -170,7 +170,7 @@ int child_start(struct supervisor *s, struct child *c)
 	c->pid = pid;
 	c->started_ms = clock_ms();
 	c->ready_ms = 0;
-	c->wanted = c->hung = false;
+	c->wanted = c->hung = c->foreign = false;
 	c->config_sent = s->env.config.generation;
 	c->routes_sent = s->env.routes.generation;
 	pidfd = pidfd_open(pid, 0);
@@ -183,6 +183,7 @@ int child_start(struct supervisor *s, struct child *c)
 		c->pid = 0;
 		return r;
 	}
+	commit_u64(&s->roster->seat[c->seat].upgrade, s->roster->upgrade);
 	child_seat_state(s, c, SEAT_STARTING);
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* `tandem`: options, the check of a configuration, and the supervisor. */
 #include "base/log.h"
 #include "supervisor/compiler.h"
+#include "supervisor/program.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/title.h"
 #include "tandem-config.h"
@@ -30,6 +31,16 @@ static int check(const char *file)
 	return r ? EX_CONFIG : 0;
 }
 
+static int layout(void)
+{
+	struct program_layout l;
+	char text[160];
+	program_layout(&l);
+	if (program_format(&l, text, sizeof(text)))
+		return 1;
+	return fputs(text, stdout) == EOF || fflush(stdout) == EOF;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -46,6 +57,8 @@ int main(int argc, char **argv)
 	case OPTIONS_VERSION:
 		puts("tandem " TANDEM_VERSION);
 		return 0;
+	case OPTIONS_LAYOUT:
+		return layout();
 	case OPTIONS_CHECK:
 		return check(o.file);
 	default:

@@ -1,6 +1,7 @@
 /* Makes the regions of all seats and fills in the roster. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/program.h"
 #include "supervisor/rundir.h"
 #include "supervisor/supervisor.h"
 #include <errno.h>
@@ -49,6 +50,7 @@ static void fill_roster(struct supervisor *s)
 	r->started_wall_ms = clock_wall_ms();
 	r->state = SYSTEM_STARTING;
 	r->supervisor_pid = (uint32_t)getpid();
+	r->program = program_id();
 	r->config_generation = s->env.config.generation;
 	hash_key_random(&r->token_key);
 	hash_key_random(&random);

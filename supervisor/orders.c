@@ -131,6 +131,9 @@ static void obey(struct supervisor *s, const struct notice *n)
 	case NOTICE_RESTART:
 		restart(s, n->serial, n->value);
 		break;
+	case NOTICE_UPGRADE:
+		upgrade_order(s, n->serial);
+		break;
 	case NOTICE_DRAIN_ALL:
 		drain(s, n->serial);
 		break;

@@ -29,7 +29,7 @@ static int send_image(struct child *c, uint32_t type, const struct image *i)
 /* Configuration first: routes refer to it. What a full socket refuses is tried again with the next tick. */
 void publish_owed(struct supervisor *s, struct child *c)
 {
-	if (c->pid <= 0 || c->notices.fd < 0)
+	if (c->pid <= 0 || c->notices.fd < 0 || c->foreign)
 		return;
 	if (c->config_sent != s->env.config.generation && send_image(c, NOTICE_CONFIG, &s->env.config) == 0)
 		c->config_sent = s->env.config.generation;
@@ -162,12 +162,12 @@ static void reload_late(struct wheel_timer *t, uint64_t now)
 
 void publish_reload(struct supervisor *s, uint32_t serial)
 {
-	if (s->stage < STAGE_RUNNING && !serial) {
+	if ((s->stage < STAGE_RUNNING || upgrade_running(s)) && !serial) {
 		s->reload_again = true; /* as soon as everything runs */
 		return;
 	}
-	if (s->stage != STAGE_RUNNING) {
-		orders_result(s, serial, -EBUSY, "not while starting or stopping");
+	if (s->stage != STAGE_RUNNING || upgrade_running(s)) {
+		orders_result(s, serial, -EBUSY, "not while starting, stopping or upgrading");
 		return;
 	}
 	if (s->reloading) {

@@ -5,6 +5,7 @@
 #include "media-proxy/worker.h"
 #include "shm/handover.h"
 #include "supervisor/policy.h"
+#include "supervisor/program.h"
 #include "supervisor/rundir.h"
 #include "supervisor/service.h"
 #include "supervisor/sockets.h"
@@ -39,6 +40,13 @@ static int read_config(struct supervisor *s)
 		fprintf(stderr, "%s: the configuration could not be read: %s\n", s->file, strerror(-r));
 	compiler_done(&s->compiler);
 	return r;
+}
+
+static void init_log(const struct supervisor *s)
+{
+	const struct config *c = config_now(s);
+	if (c)
+		log_init("supervisor", (enum log_format)c->log.format, (enum log_level)c->log.level, STDERR_FILENO);
 }
 
 static void say_not_built(const struct config *c)
@@ -216,15 +224,20 @@ static int run(struct supervisor *s)
 static int prepare(struct supervisor *s, bool adopt)
 {
 	const struct config *c = config_now(s);
-	s->run_dir = strdup(cfg_str(c, c->system.run_dir));
-	if (!s->run_dir)
-		return -ENOMEM;
-	int r = find_identity(s);
-	if (r == 0)
-		r = make_directories(s);
+	int r = 0;
+	if (c) {
+		s->run_dir = strdup(cfg_str(c, c->system.run_dir));
+		r = s->run_dir ? find_identity(s) : -ENOMEM;
+		if (r == 0)
+			r = make_directories(s);
+	}
 	if (r == 0)
 		r = lock(s, adopt);
-	if (r || s->adopted)
+	if (r == 0 && s->adopted)
+		return c ? 0 : find_identity(s);
+	if (r == 0 && !c) /* the last of them has just ended */
+		r = -EINVAL;
+	if (r)
 		return r;
 	r = memory_make(s);
 	if (r == 0)
@@ -232,6 +245,22 @@ static int prepare(struct supervisor *s, bool adopt)
 	if (r)
 		rundir_clean(s->run_dir);
 	return r;
+}
+
+/* A file that is no configuration any more must not leave running calls alone: the directory that the service manager names may
+ * hold processes to take over, with the configuration they have. */
+static bool left_behind(struct supervisor *s)
+{
+	const char *dirs = getenv("RUNTIME_DIRECTORY");
+	pid_t holder = 0;
+	int fd;
+	s->run_dir = dirs && dirs[0] == '/' ? strndup(dirs, strcspn(dirs, ":")) : NULL;
+	int r = s->run_dir ? rundir_lock(s->run_dir, &fd, &holder) : -ENOENT;
+	if (r == 0) {
+		rundir_clean(s->run_dir);
+		close(fd);
+	}
+	return r == -EBUSY && !holder;
 }
 
 static struct supervisor *supervisor_new(const char *file)
@@ -245,6 +274,12 @@ static struct supervisor *supervisor_new(const char *file)
 		s->file = strdup(file);
 	s->lock_fd = s->compiler.sock = s->env.status_socket = s->env.http_socket = -1;
 	s->env.raw4 = s->env.raw6 = s->env.supervisor = s->env.routes.fd = s->env.lock = s->env.door = s->env.relay_link = -1;
+	s->probe.source.fd = -1;
+	if (program_path(s->program, sizeof(s->program)))
+		s->program[0] = 0;
+	struct program_layout layout;
+	program_layout(&layout);
+	s->env.images = layout.images;
 	for (uint32_t seat = 1; seat < SEATS_MAX; seat++)
 		s->child[seat].notices.fd = s->child[seat].end.fd = -1;
 	return s;
@@ -254,7 +289,7 @@ static void supervisor_free(struct supervisor *s)
 {
 	compiler_done(&s->compiler);
 	free(s->run_dir);
-	free((void *)(uintptr_t)s->file);
+	free(s->file);
 	free(s);
 }
 
@@ -264,17 +299,19 @@ int supervisor_run(const struct options *o)
 	int code = 1;
 	if (!s)
 		return 1;
+	bool adopt = o->mode == OPTIONS_ADOPT;
 	int r = read_config(s);
-	if (r) {
+	if (r && !(adopt && left_behind(s))) {
 		code = r == -EINVAL || r == -ENOENT || r == -EACCES ? EX_CONFIG : 1;
 		goto out;
 	}
-	const struct config *c = config_now(s);
-	log_init("supervisor", (enum log_format)c->log.format, (enum log_level)c->log.level, STDERR_FILENO);
-	if (prepare(s, o->mode == OPTIONS_ADOPT))
+	init_log(s);
+	if (prepare(s, adopt))
 		goto out;
-	if (!s->adopted)
-		say_not_built(c);
+	if (s->adopted)
+		init_log(s);
+	else
+		say_not_built(config_now(s));
 	for (uint32_t seat = 1; seat < SEATS_MAX; seat++) {
 		s->child[seat].seat = seat;
 		if (s->env.region[seat].head)

@@ -15,6 +15,7 @@
 #include "supervisor/compiler.h"
 #include "supervisor/options.h"
 #include "supervisor/privilege.h"
+#include <limits.h>
 #include <stddef.h>
 
 enum stage {
@@ -37,9 +38,20 @@ struct child { /* a seat and, while pid is not 0, the process on it */
 	uint32_t quick_deaths;
 	uint64_t config_sent, routes_sent; /* generations it has */
 	bool wanted;               /* its death is our order */
+	uint64_t leave_ms;         /* until when, when it was told to make place */
+	bool foreign;              /* of a program that cannot read our images: it keeps those it has */
 	bool done;                 /* not to be started again */
 	bool hung;                 /* its death is our order because it gave no sign of life */
 	uint32_t restart_serial;   /* order of control to answer when it is in service again; 0: none */
+};
+
+struct probe { /* a question to the new program */
+	pid_t pid;
+	struct loop_source source; /* its output */
+	struct wheel_timer deadline;
+	bool file;                 /* whether it takes the configuration; else for its layout */
+	size_t n;
+	char text[4000];
 };
 
 struct supervisor {
@@ -49,7 +61,7 @@ struct supervisor {
 	uint64_t tick_due, trusted_ms;
 	enum stage stage;
 	bool now, failed; /* now: calls are ended; failed: exit code 1 */
-	const char *file;
+	char *file;
 	char *run_dir;
 	int lock_fd;               /* ours; env.lock is the inherited one, which a first supervisor has in common */
 	bool adopted;              /* took over running processes */
@@ -66,6 +78,10 @@ struct supervisor {
 	uint32_t reload_serial;    /* 0: ordered by signal */
 	bool reload_again;
 	uint32_t poisons;          /* captures kept */
+	/* upgrade */
+	struct probe probe;
+	char program[PATH_MAX];    /* where this program was; "" not known */
+	uint32_t upgrade_serial;   /* order to answer */
 };
 
 static inline const struct config *config_now(const struct supervisor *s)
@@ -115,6 +131,11 @@ void orders_event(struct supervisor *s, const char *format, ...) __attribute__((
 void orders_result(struct supervisor *s, uint32_t serial, int value, const char *text); /* serial 0: nobody asked */
 void orders_forsake(struct supervisor *s); /* orders that a former supervisor had accepted */
 void orders_alarm(struct supervisor *s, const char *format, ...) __attribute__((format(printf, 2, 3))); /* logs too */
+
+/* upgrade.c */
+void upgrade_order(struct supervisor *s, uint32_t serial);
+bool upgrade_running(const struct supervisor *s);
+void upgrade_tick(struct supervisor *s, uint64_t now);
 
 /* publish.c: images and reload */
 void publish_reload(struct supervisor *s, uint32_t serial);

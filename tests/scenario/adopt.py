@@ -1,11 +1,13 @@
 """The supervisor dies: workers go on serving, and a new one takes them over; no call is touched."""
 import os
+import re
+import shutil
 import signal
 import subprocess
 import time
 
 import tone
-from lib import SLOW, Load, alone, check, equal, limit, long_only, program, wait_for
+from lib import SLOW, Load, Skip, alone, check, equal, limit, long_only, program, wait_for
 
 
 def two_ways(t, workers=2, **more):
@@ -22,6 +24,30 @@ def a_call(t, s, caller, gw):
 
 def workers_of(s):
     return {(w["role"], w["index"]): w["pid"] for w in s.workers()}
+
+
+def installed(t, s):
+    """A copy of the program that can be replaced; what `new` says lies there instead: another copy, or a script."""
+    path = os.path.join(t.dir, "tandem")
+
+    def install(new=None, of="tandem"):
+        if new is None:
+            shutil.copy(program(of), path + ".new")
+        else:
+            with open(path + ".new", "w") as f:
+                f.write(new)
+            os.chmod(path + ".new", 0o755)
+        os.rename(path + ".new", path)
+    install()
+    s.program = path
+    return install
+
+
+def upgrade(s):
+    code, out, err = s.ctl("upgrade", timeout=60 * SLOW)
+    equal((code, err), (0, ""), "upgrade")
+    n = len(s.workers())
+    check(f"{n} of {n} processes" in out, f"steps: {out}")
 
 
 def case_calls_go_on(t):
@@ -161,7 +187,7 @@ def case_none_left(t):
 
 def case_while_stopping(t):
     """Killed while it waits for calls to end: the next one goes on stopping."""
-    s = t.switch(two_ways(t, system={"drain_timeout": 20}))
+    s = t.switch(two_ways(t, workers=1, system={"drain_timeout": 20}))
     caller, gw = t.caller(host=3), t.gateway(1)
     a, b = t.established(s, caller, gw, callee="25551234")
     s.process.send_signal(signal.SIGTERM)
@@ -177,6 +203,121 @@ def case_while_stopping(t):
     a.expect(200)
     equal(s.process.wait(10), 0, "exit status")
     wait_for(lambda: not s.pids(), 3, f"no process left: {s.pids()}")
+
+
+def upgrade_under_load(t, times, calls):
+    s = t.make(two_ways(t))
+    install = installed(t, s)
+    s.start()
+    caller, gw = t.caller(host=3), t.gateway(1)
+    a, b = t.established(s, caller, gw, callee="25551234")
+    x = Load(t, s, calls=calls, rate=50, hold=1)
+    before, pid = workers_of(s), s.pid
+    for _ in range(times):
+        install()
+        upgrade(s)
+        after = workers_of(s)
+        check(not set(before.values()) & set(after.values()), f"all processes are new: {before} {after}")
+        before = after
+    equal((s.ask("status")["pid"], s.process.poll()), (pid, None), "the supervisor's pid")
+    equal(s.ask("status")["upgrade"]["completed"], times, "upgrades")
+    a.send("BYE")
+    b.byed()
+    a.expect(200)
+    x.wait()
+    x.wait_callee()
+    s.idle()
+    equal({r["reason"] for r in s.cdrs(calls + 1)}, {"normal"}, "records")
+
+
+@alone
+@limit(90)
+def case_upgrade(t):
+    """tandemctl upgrade three times under load: every process is replaced, the supervisor keeps its pid, no call fails."""
+    upgrade_under_load(t, 3, 300)
+
+
+@long_only
+@alone
+@limit(240)
+def case_upgrade_twenty_times(t):
+    """The same twenty times."""
+    upgrade_under_load(t, 20, 2500)
+
+
+def case_upgrade_refused(t):
+    """A program with another memory layout, one that does not start and one that is not there are refused before anything is touched."""
+    s = t.make(t.config())
+    install = installed(t, s)
+    s.start()
+    before = workers_of(s)
+    layout = subprocess.run([s.program, "--layout"], capture_output=True, text=True, check=True).stdout
+    other = re.sub("memory .", "memory " + ("1" if "memory 0" in layout else "0"), layout)
+    for new, wanted in ((f"#!/bin/sh\necho '{other}'\n", "drain"), ("#!/bin/sh\necho no library >&2\nexit 127\n", "no library"), ("", "")):
+        install(new)
+        code, out, err = s.ctl("upgrade")
+        check(code == 1 and wanted in err and not out, f"{code} {out} {err}")
+    os.unlink(s.program)
+    code, out, err = s.ctl("upgrade")
+    check(code == 1 and s.program in err, f"{code} {err}")
+    equal(workers_of(s), before, "processes")
+    install()
+    upgrade(s)
+
+
+def case_upgrade_images(t):
+    """A program that lays out configurations differently makes them anew, if it takes the file and the file is what is in use; and back."""
+    if not program("tandem-crash"):
+        raise Skip("there is no build with crash points")
+    s = t.make(two_ways(t))
+    install = installed(t, s)
+    s.start()
+    caller, gw = t.caller(host=3), t.gateway(1)
+    a, b = t.established(s, caller, gw, callee="25551234")
+    with open(s.file) as f:
+        text = f.read()
+    s.write(text.replace('"info"', '"debug"'))
+    install(of="tandem-crash")
+    code, out, err = s.ctl("upgrade")
+    check(code == 1 and "reload" in err, f"{code} {err}")
+    s.write(text)
+    upgrade(s)
+    a_call(t, s, caller, gw)
+    equal(s.ctl("reload"), (0, "", ""), "reload")
+    install()
+    upgrade(s)
+    a_call(t, s, caller, gw)
+    a.send("BYE")
+    b.byed()
+    a.expect(200)
+
+
+def case_killed_while_upgrading(t):
+    """Killed in the middle of an upgrade: the next supervisor finishes it. A file that is no configuration any more keeps nobody from
+    taking over where the service manager names the directory."""
+    s = t.make(two_ways(t))
+    s.env["RUNTIME_DIRECTORY"] = s.run_dir
+    install = installed(t, s)
+    s.start()
+    caller, gw = t.caller(host=3), t.gateway(1)
+    a, b = t.established(s, caller, gw, callee="25551234")
+    before = workers_of(s)
+    install()
+    s.connect().sock.sendall(b'{"cmd":"upgrade"}\n')
+    wait_for(lambda: s.ask("status")["upgrade"]["running"] and s.ask("status")["upgrade"]["done"] > 1, 5 * SLOW, "the upgrade under way", 0.005)
+    s.kill_supervisor()
+    check(set(before.values()) & set(workers_of(s).values()), "some are still the old ones")
+    with open(s.file) as f:
+        text = f.read()
+    s.write("sip: {")
+    s.spawn("--adopt")
+    wait_for(lambda: s.ask("status")["upgrade"]["completed"] == 1, 10 * SLOW, "the upgrade to be completed")
+    check(not set(before.values()) & set(workers_of(s).values()), "all are new")
+    s.write(text)
+    a_call(t, s, caller, gw)
+    a.send("BYE")
+    b.byed()
+    a.expect(200)
 
 
 @long_only

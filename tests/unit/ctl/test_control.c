@@ -338,7 +338,7 @@ Test(control, what_is_no_request_is_answered)
 {
 	expect_error("hello\n", "not JSON");
 	expect_error("{\"id\":1,\"cmd\":\"nonsense\"}\n", "no such command");
-	expect_error("{\"id\":1,\"cmd\":\"upgrade\"}\n", "not available in this version");
+	expect_error("{\"id\":1,\"cmd\":\"top\"}\n", "not available in this version");
 	expect_error("{\"id\":1,\"cmd\":\"log\",\"args\":{\"level\":\"loud\"}}\n", "error, warning, info or debug");
 	expect_error(
 		"{\"id\":1,\"cmd\":\"restart\",\"args\":{\"worker\":\"signaling/1\"}}\n", "there is no signaling/1");
