@@ -102,6 +102,9 @@ enum call_text_id {
 	TEXT_HELD,         /* end-to-end header lines of the response that waits for the caller's PRACK (call_reliable.held) */
 	TEXT_HELD_BODY,    /* its body: the type, a line end, the text */
 	TEXT_ACCOUNT,      /* id of the account whose credentials came with the call */
+	TEXT_FORWARDER,    /* id of the account that forwarded it last */
+	TEXT_DIVERSIONS,   /* header lines: who has forwarded it and why, the last one first */
+	TEXT_CHARGED,      /* id of the account that the attempt's record names */
 	TEXT_COUNT
 };
 struct call_text {
@@ -226,9 +229,15 @@ struct call_state {                    /* the changing part */
 	uint64_t pdd_ms;               /* UINT64_MAX: unknown */
 	uint64_t journal;              /* sequence + 1 of the last record written for this call; 0: none */
 	uint64_t config_generation;    /* the one `candidates` belong to */
-	uint16_t gateway;              /* routing gateway of the current attempt */
+	uint16_t gateway;              /* routing gateway of the current attempt; UINT16_MAX: none, or an account */
 	uint8_t n_candidates, next_candidate;
 	uint16_t candidates[CALL_CANDIDATES];
+	uint32_t to_account;           /* account + 1 that the attempt calls; UINT32_MAX: one that is no more; 0: a gateway */
+	uint16_t fork_code, fork_cause;/* best failure of its branches so far, signaling/fork.h; 0: none */
+	uint8_t fork_timeout;          /* which was that nothing came */
+	uint8_t account_waits;         /* to_account is called next: it has no line yet */
+	uint8_t forwards;              /* of the call so far */
+	uint8_t forwarded_at;          /* attempts before the last of them */
 	uint8_t privacy;               /* enum identity_asked */
 	uint8_t redirects;             /* contacts of 3xx tried in the current attempt */
 	uint8_t ringback;              /* stream + 1 of the caller's leg on which the relay plays the ring-back tone; 0: none */

@@ -58,6 +58,8 @@ static void count_capacity(struct sig *g, const struct call *call, const struct 
 	const struct config *c = g->c;
 	capacity_take_line(g, cell_system(), CONFIG_NONE);
 	ingress_count(g, call->ingress, call->account);
+	if (s->to_account && s->to_account <= c->accounts.n)
+		capacity_take_account(g, s->to_account - 1, CONFIG_NONE);
 	if (!s->attempt || s->gateway >= c->routing_gateways.n)
 		return;
 	capacity_take_line(g, cell_routing(c, s->gateway), CONFIG_NONE);
@@ -86,6 +88,13 @@ static void renumber_ingress(struct sig *g, const struct call *call, struct span
 		commit_u32(&call->account, by);
 }
 
+/* of an attempt that calls an account; UINT32_MAX: it is no more, its contacts still are */
+static uint32_t find_account(const struct config *c, struct span id)
+{
+	uint32_t account = config_account(c, id);
+	return account == CONFIG_NONE ? UINT32_MAX : account + 1;
+}
+
 static bool is_routing(const struct config *c, uint32_t i, struct span id)
 {
 	return i < c->routing_gateways.n ? span_eq(cfg_span(c, cfg_routing(c, i)->id), id) : i == UINT16_MAX;
@@ -100,10 +109,13 @@ static void renumber(struct sig *g, const struct call *call)
 	const void *text = block_at(g->blocks.plan, s->text);
 	struct span ingress = call_text_span(s, text, TEXT_INGRESS), egress = call_text_span(s, text, TEXT_EGRESS);
 	renumber_ingress(g, call, ingress, call_text_span(s, text, TEXT_ACCOUNT));
-	if (!s->attempt || is_routing(g->c, s->gateway, egress))
+	if (!s->attempt || (s->to_account ? s->to_account == find_account(g->c, egress) : is_routing(g->c, s->gateway, egress)))
 		return;
 	memcpy(&fresh, s, sizeof fresh);
-	fresh.gateway = (uint16_t)find_routing(g->c, egress);
+	if (s->to_account)
+		fresh.to_account = find_account(g->c, egress);
+	else
+		fresh.gateway = (uint16_t)find_routing(g->c, egress);
 	slot_commit(&call->slot, call->copies, sizeof fresh, &fresh);
 }
 
@@ -244,7 +256,9 @@ void adopt_renumber(struct sig *g)
 			continue;
 		}
 		renumber_ingress(g, w.call, work_text(&w, TEXT_INGRESS), work_text(&w, TEXT_ACCOUNT));
-		if (w.s.attempt)
+		if (w.s.to_account)
+			w.s.to_account = find_account(g->c, work_text(&w, TEXT_EGRESS));
+		else if (w.s.attempt)
 			w.s.gateway = (uint16_t)find_routing(g->c, work_text(&w, TEXT_EGRESS));
 		count_capacity(g, w.call, &w.s);
 		work_commit(&w);

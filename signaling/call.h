@@ -14,15 +14,17 @@ void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, uint32
 /* --- call_attempt.c: one candidate after the other --- */
 /* the next candidate with free capacity, which is taken; false: none left */
 bool attempt_reserve(struct work *w);
-int attempt_start(struct work *w);       /* INVITE to s.gateway; 0, -EBADMSG (offer), -EAGAIN (no port), -ENOMEM */
+void attempt_give(struct work *w);       /* gives back the lines of the attempt under way */
+int attempt_start(struct work *w);       /* INVITE to s.gateway or s.to_account; 0, -EBADMSG (offer), -EAGAIN (no port), -ENOMEM, -ENOENT (not registered) */
 /* the same; where it cannot be, to the next candidate with free capacity. s.gateway's capacity is taken, whatever comes of it */
 int attempt_start_any(struct work *w);
 /* the same INVITE once more to the same gateway, after a refusal that says what to change; no attempt of its own */
 bool attempt_repeat(struct work *w);
 /* the INVITE of the attempt goes to `to` with this Request-URI: a Contact of a 3xx */
 bool attempt_elsewhere(struct work *w, struct span uri, const struct addr *to);
-/* the attempt under way is over: its INVITE is cancelled, or left to AREA_DONE when nothing came back yet */
+/* the attempt under way is over: its INVITEs are cancelled, or left to AREA_DONE when nothing came back yet */
 void attempt_drop(struct work *w);
+void attempt_drop_others(struct work *w, const struct call_txn *but); /* all branches but the one that has answered */
 /* it failed: next gateway, or the final answer to the caller. `code` 0: time-out */
 void attempt_failed(struct work *w, enum end_reason failure, uint16_t code);
 void call_abandon_to_done(struct work *w, struct call_txn *t);

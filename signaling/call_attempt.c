@@ -2,7 +2,10 @@
 #include "shm/names.h"
 #include "signaling/call.h"
 #include "signaling/capacity.h"
+#include "signaling/candidates.h"
 #include "signaling/credentials.h"
+#include "signaling/fork.h"
+#include "signaling/forward.h"
 #include "signaling/headers.h"
 #include "signaling/identity.h"
 #include "signaling/media_offer.h"
@@ -60,9 +63,11 @@ static bool take_gateway(struct sig *g, uint32_t i, uint64_t now)
 	return false;
 }
 
-static void give_gateway(struct work *w)
+void attempt_give(struct work *w)
 {
 	struct sig *g = w->g;
+	if (w->s.to_account && !w->s.account_waits)
+		capacity_give_account(g, w->s.to_account - 1);
 	if (!w->s.attempt || w->s.gateway >= g->c->routing_gateways.n)
 		return;
 	capacity_give_line(g, cell_routing(g->c, w->s.gateway));
@@ -71,8 +76,22 @@ static void give_gateway(struct work *w)
 		capacity_give_line(g, cell_group(g->c, group));
 }
 
+static bool take_account(struct work *w)
+{
+	const struct config *c = w->g->c;
+	uint32_t account = w->s.to_account - 1;
+	w->s.account_waits = 0;
+	w->s.gateway = UINT16_MAX;
+	if (account < c->accounts.n && capacity_take_account(w->g, account, cfg_account(c, account)->line_limit))
+		return true;
+	w->s.to_account = 0;
+	return false;
+}
+
 bool attempt_reserve(struct work *w)
 {
+	if (w->s.account_waits)
+		return take_account(w);
 	/* after a reload the numbers of the gateways may mean others: the call keeps the attempt it has and gets no further */
 	if (w->s.config_generation != w->g->c->generation)
 		w->s.next_candidate = w->s.n_candidates;
@@ -92,6 +111,14 @@ bool attempt_reserve(struct work *w)
 
 /* --- the INVITE --- */
 
+/* whose call it is for the record: whoever forwarded it calls on at his own account; else the account that calls, else the one that
+ * is called */
+static void put_charged(struct work *w)
+{
+	struct span by = forward_by(w), from = work_text(w, TEXT_ACCOUNT);
+	work_put(w, TEXT_CHARGED, by.n ? by : from.n ? from : work_text(w, TEXT_EGRESS));
+}
+
 static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 {
 	struct call_state *s = &w->s;
@@ -104,9 +131,12 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	s->attempt_wall_ms = clock_wall_ms();
 	s->progress_wall_ms = s->alert_wall_ms = 0;
 	s->pdd_ms = UINT64_MAX;
-	gateway_address(w->g, gw, &leg->target);
-	leg->source = leg->target;
-	leg->listen = transport_listen_for(w->g, &leg->target, s->leg[LEG_CALLER].listen);
+	if (!s->to_account) {
+		gateway_address(w->g, gw, &leg->target);
+		leg->source = leg->target;
+		leg->listen = transport_listen_for(w->g, &leg->target, s->leg[LEG_CALLER].listen);
+		leg->behind_nat = 0;
+	}
 	leg->cseq_local = 1;
 	leg->cseq_remote = leg->remote_tag_n = 0;
 	leg->on_hold = 0;
@@ -116,6 +146,8 @@ static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 	credentials_next_attempt(w);
 	redirect_next_attempt(w);
 	work_put(w, TEXT_EGRESS, cfg_span(w->g->c, gw->id));
+	if (s->to_account || s->forwards || work_text(w, TEXT_ACCOUNT).n)
+		put_charged(w);
 	identity_numbers(w, gw);
 	work_put(w, TEXT_OUT_TARGET, (struct span){ 0 });
 	work_put(w, TEXT_OUT_ROUTES, (struct span){ 0 });
@@ -147,10 +179,15 @@ static bool repeat(struct work *w, struct span uri, const struct addr *to)
 {
 	struct call_leg *leg = &w->s.leg[LEG_CALLEE];
 	const struct config *c = w->g->c;
+	struct body body = { SPAN("application/sdp"), { 0 } };
+	if (w->s.to_account) { /* the other branches and the time that runs are not touched */
+		leg->cseq_local++;
+		body.text = work_text(w, TEXT_SDP_TO_CALLEE);
+		return fork_again(w, &body) == 0;
+	}
 	if (w->s.config_generation != c->generation || w->s.gateway >= c->routing_gateways.n)
 		return false;
 	const struct cfg_routing_gateway *gw = cfg_routing(c, w->s.gateway);
-	struct body body = { SPAN("application/sdp"), { 0 } };
 	w->s.stage = STAGE_INVITE;
 	w->s.stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
 	leg->cseq_local++;
@@ -179,12 +216,14 @@ bool attempt_elsewhere(struct work *w, struct span uri, const struct addr *to)
 int attempt_start(struct work *w)
 {
 	struct sig *g = w->g;
-	const struct cfg_routing_gateway *gw = cfg_routing(g->c, w->s.gateway);
+	const struct cfg_routing_gateway *gw = fork_settings(w);
 	struct body body = { 0 };
+	if (w->s.to_account && !fork_begin(w))
+		return -ENOENT;
 	ringback_stop(w);
 	open_attempt(w, gw);
 	if (g->tracing)
-		trace_note(g, "attempt %u: gateway %s, callee %.*s", w->s.attempt, cfg_str(g->c, gw->id), TRACE_SPAN(work_text(w, TEXT_CALLEE_OUT)));
+		trace_note(g, "attempt %u: %s %s, callee %.*s", w->s.attempt, w->s.to_account ? "account" : "gateway", cfg_str(g->c, gw->id), TRACE_SPAN(work_text(w, TEXT_CALLEE_OUT)));
 	bool relayed = media_relayed(w, gw);
 	if (!relayed)
 		media_give(w);
@@ -198,13 +237,15 @@ int attempt_start(struct work *w)
 		if (r < 0)
 			return r;
 	}
-	int sent = send_invite(w, &body);
+	int sent = w->s.to_account ? fork_invite(w, &body) : send_invite(w, &body);
 	if (sent < 0)
 		return sent;
+	count_one(g->head, COUNT_ATTEMPTS);
+	if (w->s.to_account)
+		return w->full ? -ENOMEM : 0;
 	capacity_routed(g, cell_routing(g->c, w->s.gateway));
 	const struct capacity_cell *cell = &g->cells[cell_routing(g->c, w->s.gateway)];
 	stat_add(&cell->attempts, 1);
-	count_one(g->head, COUNT_ATTEMPTS);
 	return w->full ? -ENOMEM : 0;
 }
 
@@ -217,7 +258,7 @@ int attempt_start_any(struct work *w)
 			return r;
 		uint16_t next = w->s.gateway;
 		w->s.gateway = failed;
-		give_gateway(w);
+		attempt_give(w);
 		w->s.gateway = next;
 		w->s.attempt--; /* nothing of it has been sent: there was none */
 		r = attempt_start(w);
@@ -289,15 +330,22 @@ static void cancel(struct work *w, struct call_txn *t)
 	txn_start_client(w, c);
 }
 
+void attempt_drop_others(struct work *w, const struct call_txn *but)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		if (t == but || t->server || t->method != METHOD_INVITE || t->leg != LEG_CALLEE || t->flags & TXN_ABANDONED)
+			continue;
+		if (t->state == TXN_CALLING)
+			call_abandon_to_done(w, t);
+		else if (t->state == TXN_PROCEEDING)
+			cancel(w, t);
+	}
+}
+
 void attempt_drop(struct work *w)
 {
-	struct call_txn *t = txn_find(w, false, METHOD_INVITE, LEG_CALLEE);
-	if (!t)
-		return;
-	if (t->state == TXN_CALLING)
-		call_abandon_to_done(w, t);
-	else if (t->state == TXN_PROCEEDING)
-		cancel(w, t);
+	attempt_drop_others(w, NULL);
 }
 
 /* --- after a failure --- */
@@ -321,15 +369,45 @@ static uint16_t mapped(const struct config *c, const struct cfg_routing_gateway 
 	return code;
 }
 
+/* The called account forwards in this case: its attempt is over, and the call goes on as one to another number. Where that leads
+ * nowhere the call ends as if there were no forwarding. */
+static bool forwarded(struct work *w, enum end_reason failure, uint16_t code)
+{
+	const struct config *c = w->g->c;
+	uint32_t account = w->s.to_account;
+	enum forward_case why = forward_by_failure(failure, code, w->s.rang);
+	if (why == FORWARD_NONE || account > c->accounts.n || (c->param[P_SS_CDR_RECORD_NONCONNECT] && !journal_has_room(w->g, 1)) ||
+	    !forward_follow(w, cfg_account(c, account - 1), why))
+		return false;
+	bool found = candidates_find(w) == END_NONE && attempt_reserve(w);
+	uint32_t next = w->s.to_account;
+	uint16_t gateway = w->s.gateway;
+	w->s.to_account = account;
+	w->s.gateway = UINT16_MAX;
+	w->s.account_waits = 0;
+	if (!found) {
+		w->s.next_candidate = w->s.n_candidates = 0;
+		return false;
+	}
+	record_attempt(w, false);
+	attempt_give(w);
+	w->s.to_account = next;
+	w->s.gateway = gateway;
+	w->s.forwarded_at = w->s.attempt;
+	if (attempt_start_any(w) < 0)
+		call_fail(w, END_OVERLOAD, ENDED_BY_SYSTEM, 503, 42);
+	return true;
+}
+
 void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 {
 	if (redirect_follow(w, code))
 		return;
 	const struct config *c = w->g->c;
 	bool same_config = w->s.config_generation == c->generation && w->s.gateway < c->routing_gateways.n;
-	const struct cfg_routing_gateway *gw = same_config ? cfg_routing(c, w->s.gateway) : NULL;
+	const struct cfg_routing_gateway *gw = same_config ? cfg_routing(c, w->s.gateway) : w->s.to_account ? fork_settings(w) : NULL;
 	struct switch_policy policy = gw ? policy_of(w, gw) : (struct switch_policy){ .limit = 0 };
-	struct switch_seen seen = { .rtp = media_heard(w, LEG_CALLEE), .sdp = w->s.sdp_seen, .rang = w->s.rang, .attempts = w->s.attempt,
+	struct switch_seen seen = { .rtp = media_heard(w, LEG_CALLEE), .sdp = w->s.sdp_seen, .rang = w->s.rang, .attempts = (uint8_t)(w->s.attempt - w->s.forwarded_at),
 		.more = w->s.next_candidate < w->s.n_candidates };
 	struct switch_event event = { failure, code };
 	uint16_t failed = w->s.gateway;
@@ -338,6 +416,8 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 	w->s.code = code ? code : end_reason_info(failure)->code;
 	w->s.cause = w->cause_heard ? w->cause_heard : code ? cause_of(code) : end_reason_info(failure)->cause;
 	w->s.reason = (uint8_t)failure;
+	if (w->s.to_account && forwarded(w, failure, code))
+		return;
 	bool recorded = c->param[P_SS_CDR_RECORD_NONCONNECT], room = !recorded || journal_has_room(w->g, 1);
 	/* no attempt without its record: without a place for one more this one's is the call's last */
 	if (r.rule == SWITCH_NEXT && (!room || !attempt_reserve(w))) {
@@ -351,7 +431,7 @@ void attempt_failed(struct work *w, enum end_reason failure, uint16_t code)
 		uint16_t next = w->s.gateway;
 		record_attempt(w, false);
 		w->s.gateway = failed;
-		give_gateway(w);
+		attempt_give(w);
 		w->s.gateway = next;
 		if (attempt_start_any(w) < 0)
 			call_fail(w, END_OVERLOAD, ENDED_BY_SYSTEM, 503, 42);

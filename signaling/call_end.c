@@ -52,11 +52,8 @@ static void finish(struct work *w, enum end_reason reason, enum journal_ended_by
 			stat_add(&cell->duration_ms, w->now - w->s.answer_ms);
 			stat_add(&cell->ended, 1);
 		}
-		capacity_give_line(g, cell_routing(c, w->s.gateway));
-		uint32_t group = cfg_routing(c, w->s.gateway)->group;
-		if (group < c->groups.n)
-			capacity_give_line(g, cell_group(c, group));
 	}
+	attempt_give(w);
 	ingress_give(g, w->call->ingress, w->call->account);
 	capacity_give_line(g, cell_system());
 	media_give(w);

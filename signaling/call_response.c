@@ -2,6 +2,7 @@
 #include "signaling/call.h"
 #include "signaling/capacity.h"
 #include "signaling/credentials.h"
+#include "signaling/fork.h"
 #include "signaling/headers.h"
 #include "signaling/media_offer.h"
 #include "signaling/peer.h"
@@ -80,13 +81,13 @@ static int carry_answer(struct work *w, const struct event *ev, struct body *ret
 
 static void enter_stage(struct work *w, uint16_t code, bool sdp)
 {
-	const struct config *c = w->g->c;
 	struct call_state *s = &w->s;
 	enum call_stage next = stage_next(s->stage, code, sdp);
 	if (next == s->stage)
 		return;
 	s->stage = (uint8_t)next;
-	uint32_t limit = s->gateway < c->routing_gateways.n ? stage_limit(next, &cfg_routing(c, s->gateway)->timeouts) : 60000;
+	const struct cfg_routing_gateway *gw = fork_settings(w);
+	uint32_t limit = gw ? stage_limit(next, &gw->timeouts) : 60000;
 	s->stage_at = w->now + limit;
 	if (w->g->tracing)
 		trace_note(w->g, "stage %s: at most %u ms", stage_text(next), limit);
@@ -122,6 +123,7 @@ static void provisional(struct work *w, struct call_txn *t, const struct event *
 		return;
 	if (m->to.tag.n)
 		learn_dialog(w, LEG_CALLEE, ev);
+	fork_heard(w, t);
 	session_learn_allow(w, LEG_CALLEE, m);
 	struct call_txn *caller = txn_find(w, true, METHOD_INVITE, LEG_CALLER);
 	struct body body = { 0 };
@@ -171,7 +173,8 @@ static void start_limits(struct work *w)
 	const struct config *c = w->g->c;
 	session_start_limit(w);
 	w->s.media_from = w->now;
-	bool check = w->s.gateway < c->routing_gateways.n && cfg_routing(c, w->s.gateway)->media_check != CHECK_NONE;
+	const struct cfg_routing_gateway *gw = fork_settings(w);
+	bool check = gw && gw->media_check != CHECK_NONE;
 	if (w->s.relayed && c->media.timeout && check)
 		w->s.media_at = w->now + c->media.timeout;
 }
@@ -204,16 +207,19 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 	struct body body = { 0 };
 	ringback_stop(w);
 	learn_dialog(w, LEG_CALLEE, ev);
+	fork_heard(w, t);
 	if (has_sdp(ev->m) && carry_answer(w, ev, &body) < 0) {
 		/* an answer that cannot be used: the callee is let go, and the next gateway may do better */
 		end_unwanted(w->g, w, ev);
 		txn_free(w, t);
-		attempt_failed(w, END_REJECTED, 488);
+		fork_failed(w, END_REJECTED, 488);
 		return;
 	}
 	bool holds = reliable_holds_answer(w);
 	if (!has_sdp(ev->m) && s->sdp_seen && !s->offer_pending && !s->reliable.answered && !holds) /* the caller does not have it for sure */
 		body = (struct body){ SPAN("application/sdp"), work_text(w, TEXT_SDP_TO_CALLER) };
+	if (s->to_account)
+		attempt_drop_others(w, t);
 	s->phase = CALL_ANSWERED;
 	s->stage = STAGE_NONE;
 	s->stage_at = 0;
@@ -262,6 +268,7 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		bool open = !abandoned && w->s.phase == CALL_SETUP, challenged = open && credentials_challenged(w, t, ev);
 		uint8_t times = t->challenged;
 		acknowledge_failure(w, t, ev);
+		fork_leave(w, t);
 		txn_free(w, t);
 		if (challenged && attempt_repeat(w)) {
 			txn_find(w, false, METHOD_INVITE, LEG_CALLEE)->challenged = times;
@@ -275,7 +282,7 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		if (open && m->status < 400)
 			redirect_learn(w, m);
 		if (open)
-			attempt_failed(w, END_REJECTED, m->status);
+			fork_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {
 		end_unwanted(w->g, w, ev);
 		txn_free(w, t);

@@ -1,6 +1,6 @@
 /* A new INVITE: who calls whom, may they, and where it goes (behaviour: numbers and identity; routing: who is calling). */
-#include "shm/names.h"
 #include "signaling/call.h"
+#include "signaling/candidates.h"
 #include "signaling/capacity.h"
 #include "signaling/headers.h"
 #include "signaling/identity.h"
@@ -105,55 +105,6 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 	return END_NONE;
 }
 
-/* --- routing --- */
-
-static uint32_t gateway_calls(const void *g, uint32_t gateway)
-{
-	return capacity_calls(g, cell_routing(((const struct sig *)g)->c, gateway));
-}
-static uint32_t gateway_last_hour(const void *g, uint32_t gateway)
-{
-	return capacity_last_hour(g, cell_routing(((const struct sig *)g)->c, gateway));
-}
-static bool gateway_full(const void *context, uint32_t gateway, enum route_verdict *ret_why)
-{
-	const struct sig *g = context;
-	const struct cfg_routing_gateway *gw = cfg_routing(g->c, gateway);
-	if (gw->line_limit != CONFIG_NONE && gateway_calls(g, gateway) >= gw->line_limit) {
-		*ret_why = ROUTE_LINE_LIMIT;
-		return true;
-	}
-	if (gw->group < g->c->groups.n) {
-		uint32_t limit = CFG_LIST(g->c, &g->c->groups, struct cfg_group)[gw->group].line_limit;
-		if (limit != CONFIG_NONE && capacity_calls(g, cell_group(g->c, gw->group)) >= limit) {
-			*ret_why = ROUTE_GROUP_LIMIT;
-			return true;
-		}
-	}
-	return false;
-}
-static bool gateway_down(const void *g, uint32_t gateway)
-{
-	const struct sig *sig = g;
-	const struct cfg_routing_gateway *gw = cfg_routing(sig->c, gateway);
-	struct addr any;
-	return upstream_down(sig, gw) || (gw->hosts.n && !names_gateway(sig->env, sig->c, gw, &any, 1));
-}
-
-static enum end_reason find_route(struct work *w, const struct asked *a)
-{
-	struct sig *g = w->g;
-	bool matched = false;
-	const struct route_query q = { a->callee, a->caller, ingress_kind(a->ingress) == INGRESS_MAPPING ? a->ingress : CONFIG_NONE };
-	const struct route_view view = { g, gateway_calls, gateway_last_hour, gateway_full, gateway_down, uuid_random() };
-	w->s.n_candidates = (uint8_t)routes_find(g->routes, g->c, &q, &view, w->s.candidates, CALL_CANDIDATES, &matched, NULL, NULL);
-	w->s.config_generation = g->c->generation;
-	if (g->tracing)
-		trace_note(g, "route: callee %.*s from %s: %u gateways%s", TRACE_SPAN(a->callee), cfg_str(g->c, a->mg->id), w->s.n_candidates,
-			matched ? "" : ", no prefix matches");
-	return w->s.n_candidates ? END_NONE : matched ? END_NO_GATEWAY : END_NO_ROUTE;
-}
-
 /* --- the call's record --- */
 
 static void learn_caller(struct work *w, const struct event *ev)
@@ -243,7 +194,7 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	t->cseq = ev->m->cseq;
 	if (compose_keep_request(w, t, ev) < 0 || w->full)
 		return END_OVERLOAD;
-	enum end_reason r = find_route(w, a);
+	enum end_reason r = candidates_find(w);
 	if (r != END_NONE)
 		return r;
 	headers_keep(w, ev->m);
@@ -253,11 +204,9 @@ static enum end_reason set_up(struct work *w, const struct event *ev, const stru
 	int e = attempt_start_any(w);
 	if (e == 0 && !w->full)
 		return END_NONE;
-	capacity_give_line(g, cell_routing(g->c, w->s.gateway));
-	if (cfg_routing(g->c, w->s.gateway)->group < g->c->groups.n)
-		capacity_give_line(g, cell_group(g->c, cfg_routing(g->c, w->s.gateway)->group));
+	attempt_give(w);
 	media_give(w);
-	return e == -EBADMSG || e == -E2BIG ? END_NO_CODEC : END_OVERLOAD;
+	return e == -EBADMSG || e == -E2BIG ? END_NO_CODEC : e == -ENOENT ? END_NOT_REGISTERED : END_OVERLOAD;
 }
 
 void call_invite(struct sig *g, const struct event *came)

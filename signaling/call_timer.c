@@ -1,5 +1,6 @@
 /* What happens when time passes: resends, transactions that give up, stages, limits, silent media. */
 #include "signaling/call.h"
+#include "signaling/fork.h"
 #include "signaling/media_offer.h"
 #include "signaling/media_pool.h"
 #include "signaling/session.h"
@@ -47,7 +48,7 @@ static void client_over(struct work *w, struct call_txn *t)
 {
 	if (t->flags & TXN_INITIAL && t->state == TXN_CALLING && w->s.phase == CALL_SETUP && !(t->flags & TXN_ABANDONED)) {
 		call_abandon_to_done(w, t);
-		attempt_failed(w, END_INVITE_TIMEOUT, 0);
+		fork_failed(w, END_INVITE_TIMEOUT, 0);
 		return;
 	}
 	if (t->state == TXN_CALLING || t->state == TXN_PROCEEDING) {

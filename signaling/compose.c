@@ -152,6 +152,8 @@ void compose_invite(const struct work *w, struct out *o, const struct call_txn *
 	out_span(o, work_text(w, TEXT_OUT_URI));
 	out_lit(o, " SIP/2.0\r\n");
 	out_via(w, o, t);
+	if (w->route.n)
+		out_line(o, SPAN("Route: "), w->route);
 	out_lit(o, "Max-Forwards: ");
 	out_u64(o, w->call->max_forwards);
 	out_lit(o, "\r\n");

@@ -1,4 +1,5 @@
 #include "signaling/headers.h"
+#include "signaling/forward.h"
 #include "signaling/identity.h"
 #include "sip/msg_parts.h"
 #include "signaling/transport.h"
@@ -287,8 +288,10 @@ static bool may_pass(const struct work *w, struct span name)
 	const struct config *c = w->g->c;
 	if (find(name))
 		return true;
-	for (uint32_t i = 0; i < w->s.n_candidates; i++) {
-		const struct cfg_routing_gateway *gw = cfg_routing(c, w->s.candidates[i]);
+	bool any = w->s.to_account && forward_may(cfg_account(c, w->s.to_account - 1)); /* to any of them */
+	uint32_t n = any ? c->routing_gateways.n : w->s.n_candidates;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct cfg_routing_gateway *gw = cfg_routing(c, any ? i : w->s.candidates[i]);
 		if (gw->headers_pass.n && listed(c, &gw->headers_pass, name))
 			return true;
 	}
@@ -316,11 +319,8 @@ void headers_keep(struct work *w, const struct msg *m)
 		work_put(w, TEXT_PARTS, out_done(&o));
 }
 
-void headers_invite(const struct work *w, struct out *o)
+static void out_kept(const struct work *w, struct span lines, struct out *o)
 {
-	const struct cfg_routing_gateway *gw = gateway_of(w);
-	struct span lines = work_text(w, TEXT_HEADERS);
-	headers_allow(w, LEG_CALLEE, o);
 	while (lines.n) {
 		const char *colon = memchr(lines.p, ':', lines.n), *end = memmem(lines.p, lines.n, "\r\n", 2);
 		if (!colon || !end)
@@ -328,6 +328,15 @@ void headers_invite(const struct work *w, struct out *o)
 		out_header(w, LEG_CALLEE, (struct span){ lines.p, (size_t)(colon - lines.p) }, (struct span){ colon + 2, (size_t)(end - colon - 2) }, o);
 		lines = (struct span){ end + 2, lines.n - (size_t)(end + 2 - lines.p) };
 	}
+}
+
+void headers_invite(const struct work *w, struct out *o)
+{
+	const struct cfg_routing_gateway *gw = gateway_of(w);
+	headers_allow(w, LEG_CALLEE, o);
+	if (w->s.forwards)
+		out_kept(w, work_text(w, TEXT_DIVERSIONS), o);
+	out_kept(w, work_text(w, TEXT_HEADERS), o);
 	if (!gw)
 		return;
 	const struct cfg_header *add = CFG_LIST(w->g->c, &gw->headers_add, struct cfg_header);

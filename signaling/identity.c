@@ -1,5 +1,6 @@
 #include "signaling/identity.h"
 #include "signaling/compose.h"
+#include "signaling/fork.h"
 #include "signaling/numbers.h"
 #include "signaling/transport.h"
 #include "signaling/upstream.h"
@@ -188,6 +189,8 @@ static void out_callee(const struct work *w, const struct cfg_routing_gateway *g
 	}
 	if (account)
 		out_span(o, cfg_span(w->g->c, account->domain));
+	else if (w->s.to_account) /* its address of record; where it is, each INVITE says for itself */
+		transport_host(w->g, w->s.leg[LEG_CALLEE].listen, &w->s.leg[LEG_CALLEE].target, o);
 	else
 		out_addr(o, &w->s.leg[LEG_CALLEE].target);
 }
@@ -337,10 +340,9 @@ static void out_remote_party(const struct work *w, const struct cfg_routing_gate
 
 void identity_lines(const struct work *w, struct out *o)
 {
-	const struct config *c = w->g->c;
-	if (w->s.gateway >= c->routing_gateways.n)
+	const struct cfg_routing_gateway *gw = fork_settings(w);
+	if (!gw)
 		return;
-	const struct cfg_routing_gateway *gw = cfg_routing(c, w->s.gateway);
 	bool hidden = anonymous(w, gw);
 	if (hidden)
 		out_lit(o, "Privacy: id\r\n");

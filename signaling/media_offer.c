@@ -17,7 +17,7 @@ bool media_relayed(const struct work *w, const struct cfg_routing_gateway *gw)
 	if (mode != MEDIA_AUTO)
 		return mode == MEDIA_MUST || mode == MEDIA_ON;
 	return w->s.leg[LEG_CALLER].source.family != w->s.leg[LEG_CALLEE].target.family ||
-	       (c->param[P_SS_MEDIA_PROXY_BEHIND_NAT] && w->s.leg[LEG_CALLER].behind_nat);
+	       (c->param[P_SS_MEDIA_PROXY_BEHIND_NAT] && (w->s.leg[LEG_CALLER].behind_nat || w->s.leg[LEG_CALLEE].behind_nat));
 }
 
 static const struct addr *media_address(const struct config *c, uint32_t i)

@@ -101,7 +101,7 @@ void record_attempt(struct work *w, bool final)
 	e->reason = s->reason;
 	e->source_in = s->leg[LEG_CALLER].source;
 	put(e, &used, &e->ingress, work_text(w, TEXT_INGRESS));
-	put(e, &used, &e->account, work_text(w, TEXT_ACCOUNT));
+	put(e, &used, &e->account, work_text(w, TEXT_CHARGED));
 	put(e, &used, &e->caller_in, work_text(w, TEXT_CALLER_IN));
 	put(e, &used, &e->callee_in, work_text(w, TEXT_CALLEE_IN));
 	put(e, &used, &e->sip_call_id_in, work_text(w, TEXT_IN_CALL_ID));

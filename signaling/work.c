@@ -40,7 +40,7 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->text_fresh = BLOCK_NONE;
 	w->n_retire = w->send = w->n_loose = w->n_media_given = 0;
 	w->full = w->no_codec = false;
-	w->reason = w->lines = (struct span){ 0 };
+	w->reason = w->lines = w->route = (struct span){ 0 };
 	w->cause_heard = 0;
 	memcpy(&w->s, slot_now(&w->call->slot, w->call->copies, sizeof w->s), sizeof w->s);
 	working_call(g->head, slot);

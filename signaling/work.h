@@ -26,6 +26,7 @@ struct work {
 	struct datagram_out loose[WORK_LOOSE]; /* messages of no transaction; bytes in the arena or AREA_DONE */
 	uint32_t n_loose;
 	struct span reason, lines;       /* of the CANCEL or BYE being worked on: value of Reason, header lines for the other leg; borrowed */
+	struct span route;               /* value of Route in the INVITE being composed: the Path of a contact; borrowed */
 	uint16_t cause_heard;            /* Q.850 cause in the failure being worked on; 0: none */
 	bool no_codec;                   /* a candidate was left out for want of a common codec */
 	bool full;                       /* out of blocks: the caller gives up on the event; what does not is ended by work_commit() */
