@@ -56,6 +56,16 @@ static int wait_ms(const struct loop *l)
 	return ms > INT32_MAX ? INT32_MAX : (int)ms;
 }
 
+/* up to the next point of the grid, or to the next timer when that is nearer */
+static void nap(const struct loop *l)
+{
+	uint64_t at = (clock_ms() / l->nap + 1) * l->nap, next = wheel_next(&l->wheel);
+	if (next < at)
+		at = next;
+	struct timespec t = { (time_t)(at / 1000), (long)(at % 1000 * 1000000) };
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL); /* interrupted: then it is over */
+}
+
 /* The lateness is taken between the wait and the sources, so it is the time that timers had to wait for the loop, and
  * not for a source that arms one in the past. Halved each turn, so that it neither flickers nor stays. */
 static void measure(struct loop *l)
@@ -70,6 +80,9 @@ int loop_run(struct loop *l)
 {
 	struct epoll_event batch[BATCH];
 	while (!l->stop) {
+		if (l->nap && !l->more)
+			nap(l);
+		l->more = false;
 		int n = epoll_wait(l->epoll_fd, batch, BATCH, wait_ms(l));
 		if (n < 0 && errno != EINTR)
 			return -errno;

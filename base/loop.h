@@ -20,6 +20,9 @@ struct loop {
 	uint64_t now;      /* ms, CLOCK_MONOTONIC, read once a turn and after the wait */
 	uint64_t late_ms;  /* how late due timers were reached, halved each turn without: the overload signal */
 	uint64_t max_wait; /* ms; default 500: the hook runs at least this often */
+	uint64_t nap;      /* ms; set by a busy worker: sources are looked at on a grid of so many ms, so that what comes meanwhile
+	                    * shares a wake-up, which costs more than what it is for. Due timers end a nap. 0: at once */
+	bool more;         /* set by a source that has left something unread: no nap before the next turn */
 	struct wheel wheel;
 	void (*hook)(struct loop *l); /* end of each turn; may be NULL */
 	void *context;

@@ -60,8 +60,10 @@ static void bell_ready(struct loop_source *s, uint32_t events)
 	/* emptied before the rings are looked at: who pushes later rings again */
 	if (read(s->fd, &n, sizeof n) < 0 && errno != EAGAIN)
 		return;
-	if (drain_rings(e))
+	if (drain_rings(e)) {
+		e->loop.more = true;
 		kick(s->fd);
+	}
 }
 
 static void open_rings(struct env *e)

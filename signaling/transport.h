@@ -13,6 +13,8 @@ void transport_queue(struct sig *g, const void *p, size_t n, uint16_t listen, co
 void transport_queue_copy(struct sig *g, const void *p, size_t n, uint16_t listen, const struct addr *to);
 /* this call's messages of commit `commit` are in the queue: said in its slot when they have left */
 void transport_touched(struct sig *g, uint32_t slot, uint32_t commit);
+/* once a turn: how much comes decides how long the loop may sleep although there is something to read */
+void transport_pace(struct sig *g);
 void transport_flush(struct sig *g);   /* sends, marks the calls, settles the blocks */
 /* the address the peer `to` can reach us at through this listener, as host[:port] */
 void transport_host(struct sig *g, uint16_t listen, const struct addr *to, struct out *o);

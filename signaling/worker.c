@@ -279,6 +279,7 @@ static void on_turn(struct env *e)
 	if (g->tracing)
 		trace_end(g);
 	transport_flush(g);
+	transport_pace(g);
 	protect_turn(g);
 	if (e->loop.now / MINUTE_MS != minute) {
 		minute = e->loop.now / MINUTE_MS;

@@ -53,6 +53,30 @@ static void drain_and_stop(struct loop_source *s, uint32_t events)
 	loop_stop(&l, 7);
 }
 
+static void count_up_to_two(struct loop_source *s, uint32_t events)
+{
+	struct source *o = (struct source *)s;
+	uint64_t v;
+	(void)events;
+	cr_assert_eq(read(s->fd, &v, sizeof(v)), sizeof(v));
+	if (++o->calls == 2)
+		loop_stop(&l, 0);
+}
+
+static void ring(struct wheel_timer *t, uint64_t now);
+struct ringing {
+	struct wheel_timer t;
+	struct source *s;
+	uint64_t at;
+};
+static void ring(struct wheel_timer *t, uint64_t now)
+{
+	struct ringing *r = (struct ringing *)t;
+	uint64_t one = 1;
+	r->at = now;
+	cr_assert_eq(write(r->s->s.fd, &one, sizeof one), sizeof one);
+}
+
 static void stop_after_turns(struct loop *loop)
 {
 	if (--turns <= 0)
@@ -215,4 +239,49 @@ Test(loop, error_of_the_wait, .init = start)
 {
 	close(l.epoll_fd);
 	cr_expect_eq(loop_run(&l), -EBADF);
+}
+
+static uint64_t turn_began[8];
+static void keep_time(struct loop *loop)
+{
+	turn_began[turns++ & 7] = loop->now;
+}
+
+/* a source that is ready already waits for the grid; a timer does not */
+Test(loop, nap, .init = start, .fini = stop)
+{
+	struct source *s = source_new(count_up_to_two, 1);
+	struct ringing r = { .s = s };
+	uint64_t base = (clock_ms() / 320 + 1) * 320; /* clear of where the wheel turns */
+	l.nap = 20;
+	l.hook = keep_time;
+	while (clock_ms() < base + 22)
+		usleep(200);
+	wheel_add(&l.wheel, &r.t, base + 48, ring);
+	turns = 0;
+	cr_expect_eq(loop_run(&l), 0);
+	cr_expect(turn_began[0] >= base + 40, "a turn %lu ms too early", base + 40 - turn_began[0]);
+	cr_expect(r.at >= base + 48, "a timer %lu ms too early", base + 48 - r.at);
+	cr_expect(turn_began[turns - 1] >= base + 60, "what came after the timer has its turn on the grid");
+	source_free(s);
+}
+
+/* what was left unread is read at once */
+static void more_and_stop(struct loop_source *s, uint32_t events)
+{
+	struct source *o = (struct source *)s;
+	(void)events;
+	l.more = true;
+	if (++o->calls == 20)
+		loop_stop(&l, 0);
+}
+
+Test(loop, no_nap_while_there_is_more, .init = start, .fini = stop)
+{
+	struct source *s = source_new(more_and_stop, 1);
+	uint64_t begin = clock_ms();
+	l.nap = 200;
+	cr_expect_eq(loop_run(&l), 0);
+	cr_expect_lt(clock_ms() - begin, 1000, "one nap and no more");
+	source_free(s);
 }
