@@ -248,15 +248,16 @@ static void keep_time(struct loop *loop)
 }
 
 /* a source that is ready already waits for the grid; a timer does not */
-Test(loop, nap, .init = start, .fini = stop)
+Test(loop, nap, .fini = stop)
 {
-	struct source *s = source_new(count_up_to_two, 1);
-	struct ringing r = { .s = s };
 	uint64_t base = (clock_ms() / 320 + 1) * 320; /* clear of where the wheel turns */
-	l.nap = 20;
-	l.hook = keep_time;
 	while (clock_ms() < base + 22)
 		usleep(200);
+	start();
+	struct source *s = source_new(count_up_to_two, 1);
+	struct ringing r = { .s = s };
+	l.nap = 20;
+	l.hook = keep_time;
 	wheel_add(&l.wheel, &r.t, base + 48, ring);
 	turns = 0;
 	cr_expect_eq(loop_run(&l), 0);
