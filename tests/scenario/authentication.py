@@ -3,9 +3,10 @@ suspension of terminals and sources, silence towards strangers."""
 import datetime
 import hashlib
 import re
+import statistics
 import time
 
-from lib import check, equal, shows, wait_for
+from lib import alone, check, compose, equal, release_only, shows, wait_for
 from lib.phone import Phone, challenge_of, credentials
 
 ANY = tuple(range(200, 700))
@@ -334,6 +335,40 @@ def case_names_are_not_told(t):
     equal([re.findall(r"SIP/2.0 (\d+)", x)[0] for x in all_of_them[0]], ["401"] * 6 + ["403"] * 5, "codes")
     equal(all_of_them[1], all_of_them[0], "answers to an unknown account")
     equal(all_of_them[2], all_of_them[0], "answers to a disabled account")
+
+
+@alone
+@release_only
+def case_names_take_as_long(t):
+    """Nor do answers take longer for an account that exists: with a wrong password and without one, the medians of many interleaved
+    questions differ by less than a third."""
+    s = t.switch(config(t, accounts=[{"id": f"10{n:02}", "password": "secret" * (n % 3 + 1)} for n in range(100)],
+                        parameters={"SS_AUTHENTICATION_MAX_RETRY": 0, "SS_ENDPOINT_REGISTER_RETRY": 0, "SS_SIP_AUTHENTICATION_RETRY": 100},
+                        protect={"rate": 10000}))
+    a = t.agent("asker", t.ip(20), 5060, "caller", 43000)
+    a.sock.settimeout(2)
+    shape = Phone(a, "1000")
+    shape.register(s)
+    nonce = shape.nonce
+
+    def question(name, wrong):
+        p = Phone(a, name, "wrong")
+        h = [("Via", a.via()), ("Max-Forwards", 70), ("From", f"<sip:{name}@x>;tag=a"), ("To", f"<sip:{name}@x>"), ("Call-ID", f"{name}{p.call_id}"),
+             ("CSeq", "1 REGISTER")]
+        return compose("REGISTER sip:x SIP/2.0", h + ([("Authorization", credentials(nonce, name, "wrong", "REGISTER", "sip:x", 9))] if wrong else []))
+
+    for wrong in (False, True):
+        took = {True: [], False: []}
+        for i in range(600):
+            known = i % 2 == 0
+            raw = question(f"{10 if known else 20}{i // 2 % 100:02}", wrong)
+            began = time.perf_counter()
+            a.sock.sendto(raw, s.address)
+            got = a.sock.recv(65535)
+            took[known].append(time.perf_counter() - began)
+            assert got.startswith(b"SIP/2.0 401"), got
+        known, unknown = (statistics.median(took[k]) for k in (True, False))
+        check(2 / 3 < known / unknown < 3 / 2, f"{known * 1e6:.0f} us for one that exists, {unknown * 1e6:.0f} us for one that does not")
 
 
 @shows("SS_REPLY_UNAUTHORIZED")
