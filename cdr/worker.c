@@ -13,8 +13,10 @@
 #include "cdr/record.h"
 #include "shm/counters.h"
 #include "shm/journal.h"
+#include "shm/messages.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define POLL_MS	     50u
@@ -311,14 +313,23 @@ static uint64_t waiting(const struct cdr *c)
 	return n;
 }
 
+static void alarm_failure(struct cdr *c, const char *why)
+{
+	struct message_event m = { .type = EVENT_ALARM };
+	char text[512];
+	int n = snprintf(text, sizeof(text), "records cannot be written to %s: %s; %llu wait, trying again every second", c->dir, why,
+		(unsigned long long)waiting(c));
+	size_t length = n < 0 ? 0 : (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	log_error("alarm: %s", text);
+	env_push(c->e, seat_of(ROLE_CONTROL, 0), MESSAGE_EVENT, &m, sizeof(m), text, length);
+}
+
 static void tell(struct cdr *c, int error)
 {
 	if (error) {
 		count_one(own(c), COUNT_CDR_ERRORS);
 		if (c->failures++ % LOG_EVERY == 0)
-			log_error("records cannot be written to %s: %s; %llu wait, trying again every second", c->dir,
-				error == -EWOULDBLOCK ? "another softswitch writes there" : strerror(-error),
-				(unsigned long long)waiting(c));
+			alarm_failure(c, error == -EWOULDBLOCK ? "another softswitch writes there" : strerror(-error));
 	} else if (c->failures) {
 		log_info("records are written to %s again", c->dir);
 		c->failures = 0;

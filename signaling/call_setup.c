@@ -17,8 +17,6 @@
 #include "signaling/upstream.h"
 #include <errno.h>
 
-#define LATE_MS 500u /* event loop lag beyond which new calls are refused */
-
 static struct span overload_lines = SPAN("Retry-After: 10\r\n");
 
 void call_refuse(struct sig *g, const struct event *ev, uint32_t ingress, uint32_t account, enum end_reason reason, struct span extra)
@@ -82,7 +80,7 @@ static enum end_reason admissible(struct sig *g, const struct event *ev, struct 
 	/* the roster says it first: who has read "draining" there sees no new call accepted after it */
 	if (g->draining || CMM_LOAD_SHARED(g->env->roster->state) == SYSTEM_DRAINING)
 		return END_DRAINING;
-	if (!g->n_free_call || g->env->loop.late_ms > LATE_MS || !journal_has_room(g, 2) || blocks_scarce(&g->blocks))
+	if (!g->n_free_call || transport_overloaded(g) || !journal_has_room(g, 2) || blocks_scarce(&g->blocks))
 		return END_OVERLOAD;
 	if (ev->m->ruri.scheme == MSG_SCHEME_OTHER)
 		return END_URI_SCHEME;
@@ -160,14 +158,14 @@ static void fill_call(struct work *w, const struct event *ev, const struct asked
 	w->s.offer_pending = !sdp.n;
 }
 
-static bool take_ingress(struct sig *g, const struct asked *a, uint64_t now)
+static enum end_reason take_ingress(struct sig *g, const struct asked *a, uint64_t now)
 {
 	if (!capacity_take_line(g, cell_system(), g->c->system.calls))
-		return false;
+		return END_OVERLOAD;
 	if (ingress_take(g, a->ingress, a->account, now))
-		return true;
+		return END_NONE;
 	capacity_give_line(g, cell_system());
-	return false;
+	return END_INGRESS_LIMIT;
 }
 
 static void give_ingress(struct sig *g, const struct asked *a)
@@ -235,9 +233,10 @@ void call_invite(struct sig *g, const struct event *came)
 		return;
 	}
 	enum end_reason r = admissible(g, ev, &a);
-	if (r == END_NONE && !take_ingress(g, &a, ev->now))
-		r = END_INGRESS_LIMIT;
-	else if (r == END_NONE) {
+	bool asked = r == END_NONE;
+	if (asked)
+		r = take_ingress(g, &a, ev->now);
+	if (asked && r == END_NONE) {
 		struct work w;
 		if (work_new(&w, g, ev->now) < 0) {
 			r = END_OVERLOAD;

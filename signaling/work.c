@@ -4,6 +4,7 @@
 #include "signaling/trace.h"
 #include "signaling/session.h"
 #include "signaling/transport.h"
+#include "signaling/twice.h"
 #include <assert.h>
 #include <errno.h>
 
@@ -43,6 +44,7 @@ void work_open(struct work *w, struct sig *g, uint32_t slot, uint64_t now)
 	w->reason = w->lines = w->route = (struct span){ 0 };
 	w->cause_heard = 0;
 	memcpy(&w->s, slot_now(&w->call->slot, w->call->copies, sizeof w->s), sizeof w->s);
+	twice_open(g, slot);
 	working_call(g->head, slot);
 	if (g->tracing)
 		trace_call(g, slot);
@@ -129,6 +131,7 @@ void work_commit(struct work *w)
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
 		if (w->send & (1u << i))
 			w->s.txn[i].message_commit = commit;
+	twice_commit(g, w->slot, &w->s);
 	slot_commit(slot, w->call->copies, sizeof w->s, &w->s);
 	if (slot->state == SLOT_FILLING)
 		slot_live(slot);

@@ -13,7 +13,7 @@
 struct stream { /* what one leg sends; what of it reaches the other */
 	struct leg *leg;
 	uint16_t seq;
-	uint64_t first_sent;
+	uint64_t first_sent, stalled_first;
 	bool heard, told;
 	uint16_t last_seq;
 	uint64_t last_at, stalled; /* of the last packet that was heard */
@@ -161,7 +161,10 @@ static void send_one(struct stream *s, uint64_t now)
 	socklen_t n = addr_to_sockaddr(&s->leg->rtp_to, &sa);
 	if (sendto(side[s->leg->port->number].fd, p, sizeof p, MSG_DONTWAIT, (struct sockaddr *)&sa, n) < 0)
 		return; /* an ICMP error of a moment ago: seen by the other side as lost */
-	s->first_sent = s->first_sent ? s->first_sent : now;
+	if (!s->first_sent) {
+		s->first_sent = now;
+		s->stalled_first = rtp_total.stalled_ms;
+	}
 	s->seq++;
 	rtp_total.sent++;
 }
@@ -178,9 +181,14 @@ static bool is_over(const struct stream *s)
 /* the last one may have been the first that was lost for good; BYEs stop a stream a little before its last packets are in */
 static void close_stream(struct stream *s, uint64_t now)
 {
-	if (s->first_sent && !s->heard && now - s->first_sent > SILENT)
-		rtp_total.silent++;
-	else if (s->heard && now - s->last_at > RTP_NOTICE)
+	if (!s->first_sent)
+		return;
+	if (!s->heard) { /* all of it is a gap */
+		rtp_total.silent += now - s->first_sent > SILENT;
+		s->last_at = s->first_sent;
+		s->stalled = s->stalled_first;
+	}
+	if (now - s->last_at > RTP_NOTICE)
 		look(s, now, 0);
 }
 

@@ -14,6 +14,8 @@ BUILD = os.path.abspath(os.environ.get("TANDEM_BUILD") or os.path.join(ROOT, "bu
 
 def program(name):
     """A built program; None when there is none."""
+    if os.path.isabs(name):
+        return name
     for pattern in (name, f"*/{name}", f"*/*/{name}"):
         for path in glob.glob(os.path.join(BUILD, pattern)):
             if os.path.isfile(path) and os.access(path, os.X_OK):
