@@ -251,6 +251,24 @@ def case_suspended(t):
     equal(s.ctl("suspended")[0], 0, "tandemctl suspended")
 
 
+def case_suspended_by_calls(t):
+    """Wrong passwords of calls count wherever the calls are worked on, together with those of registrations, for the account's owner."""
+    s = t.switch(config(t, workers=2, parameters={"SS_AUTHENTICATION_MAX_RETRY": 8, "SS_ENDPOINT_REGISTER_RETRY": 0}))
+    p = phone(t, password="wrong")
+    for _ in range(6):
+        a = p.agent.call(s, "15551234", "1001")
+        c = challenge_of(a.expect(401))
+        a.send("INVITE", body=p.agent.offer(), headers=[("Authorization", credentials(c, "1001", "wrong", "INVITE", a.target))])
+        a.expect(401)
+    equal(suspended(s), {}, "suspended")
+    equal(codes(p, s, 3), [401, 401, 403], "challenge, two more wrong passwords")
+    equal(list(suspended(s)), [f"1001@{p.agent.ip}"], "suspended")
+    for n in range(4):
+        p.agent.call(s, f"1555000{n}", "1001").expect(403)
+    a = phone(t, 21).agent.call(s, "15551234", "1001")
+    a.expect(401)
+
+
 def case_spared(t):
     """Whoever is registered stays so, whatever others behind the same address do; a gateway is never suspended."""
     s = t.switch(config(t, parameters={"SS_AUTHENTICATION_MAX_RETRY": 2, "SS_ENDPOINT_REGISTER_RETRY": 2}, mapping={"authentication": "digest"}))
