@@ -5,6 +5,7 @@
 #include "shm/call.h"
 #include "shm/capacity.h"
 #include "shm/counters.h"
+#include "shm/location.h"
 #include "shm/media.h"
 #include "shm/messages.h"
 #include "signaling/core.h"
@@ -132,6 +133,30 @@ void harness_make(struct harness *h, const struct harness_options *o)
 	h->env.index = 0;
 	h->env.seat = seat_of(ROLE_SIGNALING, 0);
 	log_init("test", LOG_TEXT, LOG_ERROR, 2);
+}
+
+void harness_register(struct harness *h, const char *account, const struct harness_contact *at, unsigned n)
+{
+	static struct location l;
+	static struct location_set set;
+	static char uri[LOCATION_CONTACTS][ADDR_TEXT_MAX + 16];
+	uint32_t record;
+	CHECK(!h->pid && n <= LOCATION_CONTACTS, "a worker writes its table itself");
+	CHECK(!location_open(&l, &h->env.region[seat_of(ROLE_SIGNALING, 0)]), "location table");
+	memset(&set, 0, sizeof set);
+	for (unsigned i = 0; i < n; i++) {
+		char where[ADDR_TEXT_MAX];
+		addr_format(at[i].addr, false, where, sizeof where);
+		snprintf(uri[i], sizeof uri[i], "sip:phone@%s", where);
+		set.at[i].b = (struct location_binding){ .expires_ms = clock_ms() + 600000, .registered_ms = clock_ms(), .first_ms = clock_ms(),
+			.q = (uint16_t)at[i].q, .source = *at[i].addr, .target = *at[i].addr, .behind_nat = at[i].behind_nat };
+		set.at[i].text[LOCATION_URI] = span_of(at[i].uri ? at[i].uri : uri[i]);
+		if (at[i].path)
+			set.at[i].text[LOCATION_PATH] = span_of(at[i].path);
+	}
+	set.n = n;
+	CHECK(!location_put(&l, span_of(account), &set, &record), "contacts of %s", account);
+	location_done(&l);
 }
 
 /* --- the worker --- */
@@ -323,6 +348,9 @@ static void must_be_free(const struct harness *h)
 	const struct capacity_cell *cells = area(h, AREA_CAPACITY, &n);
 	for (uint32_t i = 0; i < n; i++)
 		CHECK(cells[i].calls == 0, "capacity cell %u: %u calls", i, cells[i].calls);
+	const struct account_cell *accounts = area(h, AREA_ACCOUNTS, &n);
+	for (uint32_t i = 0; i < n; i++)
+		CHECK(accounts[i].calls == 0, "account %u: %u calls", i, accounts[i].calls);
 }
 
 void harness_idle(struct harness *h, unsigned ms)

@@ -41,6 +41,14 @@ struct harness_options {
 	bool silent;              /* SS_REPLY_UNAUTHORIZED off, whether the configuration takes it yet or not */
 };
 
+struct harness_contact { /* where an account is */
+	const struct addr *addr;
+	const char *uri;          /* NULL: sip:phone@ADDR */
+	const char *path;         /* value of Path */
+	bool behind_nat;
+	unsigned q;               /* thousandths */
+};
+
 struct harness {
 	struct env env;           /* what a worker gets; regions mapped writable here */
 	const struct config *c;
@@ -53,6 +61,8 @@ struct harness {
 
 void harness_make(struct harness *h, const struct harness_options *o);
 /* forks a worker and waits until it is in service; `crash_at`: dies there (builds with crash points only), 0: never */
+/* as a REGISTER would, between two workers; n 0: it is not registered any more */
+void harness_register(struct harness *h, const char *account, const struct harness_contact *at, unsigned n);
 void harness_start(struct harness *h, uint64_t crash_at);
 void harness_fork(struct harness *h, uint64_t crash_at); /* the same without waiting */
 bool harness_alive(struct harness *h); /* false once: it was killed by SIGKILL (anything else fails) */
