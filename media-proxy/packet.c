@@ -169,6 +169,7 @@ bool packet_route(struct pair_table *t, const struct packet *k, struct departure
 	if (!p || p->want.local != k->address)
 		return false;
 	struct reading r;
+	CRASHMARK("packet", k->data, k->n);
 	read_packet(p, k, &r);
 	enum latch_verdict v = judge(p, k, &r);
 	if (v == SOURCE_REFUSED || r.bad) {

@@ -60,6 +60,22 @@ static bool refresh(const struct pair_table *t, struct pair *p)
 	return true;
 }
 
+void pair_shun(struct pair_table *t, uint32_t number, uint32_t generation)
+{
+	if (t->n_shun == PAIR_SHUN) /* the oldest gives way */
+		memmove(&t->shun[0], &t->shun[1], --t->n_shun * sizeof(t->shun[0]));
+	t->shun[t->n_shun].number = number;
+	t->shun[t->n_shun++].generation = generation;
+}
+
+static bool is_shunned(const struct pair_table *t, uint32_t number, uint32_t generation)
+{
+	for (uint32_t i = 0; i < t->n_shun; i++)
+		if (t->shun[i].number == number && t->shun[i].generation == generation)
+			return true;
+	return false;
+}
+
 struct pair *pair_get(struct pair_table *t, uint32_t number)
 {
 	if (number >= t->pairs || number % t->workers != t->index)
@@ -67,5 +83,7 @@ struct pair *pair_get(struct pair_table *t, uint32_t number)
 	struct pair *p = &t->pair[number / t->workers];
 	if (!p->leg)
 		return NULL;
-	return (p->live && slot_unchanged(&p->leg->slot, &p->seen)) || refresh(t, p) ? p : NULL;
+	if (!(p->live && slot_unchanged(&p->leg->slot, &p->seen)) && !refresh(t, p))
+		return NULL;
+	return t->n_shun && is_shunned(t, number, p->seen.generation) ? NULL : p;
 }

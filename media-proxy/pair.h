@@ -17,12 +17,17 @@ struct pair {
 	uint32_t bad_seq, timestamp;   /* struct rtp_stats */
 };
 
+#define PAIR_SHUN 8u
 struct pair_table {
 	uint32_t low, high;            /* ports */
 	uint32_t pairs, workers, index;/* pair % workers == index are ours */
 	uint32_t n_addresses;
 	struct addr *address;          /* ours, media.addresses; port 0 */
 	struct pair *pair;             /* by pair / workers */
+	struct {                       /* legs that have killed their worker twice: as if not live (shm/poison.h) */
+		uint32_t number, generation;
+	} shun[PAIR_SHUN];
+	uint32_t n_shun;
 };
 
 /* `legs[owner]` and `flows` are the areas of the regions. Copies what it needs from `c`. 0 or -ENOMEM. */
@@ -32,6 +37,8 @@ void pair_table_done(struct pair_table *t);
 
 /* the live pair of that number, or NULL; its flow belongs to the leg's present life and epoch */
 struct pair *pair_get(struct pair_table *t, uint32_t number);
+/* from now on that life of the pair's leg is not served */
+void pair_shun(struct pair_table *t, uint32_t number, uint32_t generation);
 static inline uint32_t pair_of_port(const struct pair_table *t, uint32_t port)
 {
 	return port < t->low || port > t->high ? PAIR_NONE : (port - t->low) / 2;

@@ -5,7 +5,9 @@
 #include "media-proxy/sockets.h"
 #include "shm/counters.h"
 #include "shm/messages.h"
+#include "shm/poison.h"
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/uio.h>
@@ -219,7 +221,10 @@ static bool route(struct relay *r, const struct relay_source *s, uint32_t i, uin
 	if (r->in[i].msg_hdr.msg_flags & MSG_TRUNC || !find_destination(r, s, i, &k))
 		return false;
 	read_name(&r->in_name[i], &k.source);
-	if (!packet_route(&r->table, &k, &r->departure[r->n_out]))
+	working_call(r->head, pair_of_port(&r->table, k.port));
+	bool good = packet_route(&r->table, &k, &r->departure[r->n_out]);
+	working_done(r->head);
+	if (!good)
 		return false;
 	queue(r, payload, k.n);
 	return true;
@@ -276,6 +281,7 @@ static void turn_ends(struct env *e)
 /* --- tones ----------------------------------------------------------------------------------------------------- */
 static void play(struct relay *r, uint32_t i, uint64_t now_ms, bool *ret_gone)
 {
+	working_call(r->head, r->player.list[i].pair);
 	for (int n = 1; n != 0;) {
 		if (r->n_in == BATCH)
 			flush(r);
@@ -286,6 +292,7 @@ static void play(struct relay *r, uint32_t i, uint64_t now_ms, bool *ret_gone)
 			queue(r, payload, (size_t)n);
 		}
 	}
+	working_done(r->head);
 }
 
 static void tick(struct wheel_timer *t, uint64_t now)
@@ -383,6 +390,26 @@ static int find_pairs(struct relay *r)
 	return flows ? pair_table_init(&r->table, e->config.p, e->index, legs, flows) : -EPROTO;
 }
 
+/* A leg that kills whoever serves it is not served: the packet that did it is gone, but the next one comes in 20 ms. Its call
+ * has no audio then, and ends by media.timeout or by its peers. */
+static void leave_out(struct relay *r)
+{
+	uint32_t number = working_slot(r->env->died_at);
+	const struct pair *p = pair_get(&r->table, number);
+	if (p && poison_blame(r->env, SUSPECT_RECORD, suspect_call(number, p->seen.generation)) == POISON_DEATHS) {
+		struct poison_capture none;
+		char what[80];
+		poison_begin(&none);
+		snprintf(what, sizeof(what), "audio of port pair %u, port %u", number, r->table.low + 2 * number);
+		poison_tell(r->env, &none, what);
+	}
+	for (uint32_t i = 0; i < SUSPECTS; i++) {
+		const struct suspect *s = &r->head->suspect[i];
+		if (s->kind == SUSPECT_RECORD && s->deaths >= POISON_DEATHS)
+			pair_shun(&r->table, (uint32_t)s->id, (uint32_t)(s->id >> 32));
+	}
+}
+
 int relay_new(struct env *e, struct relay **ret_relay)
 {
 	struct relay *r = calloc(1, sizeof(*r));
@@ -392,6 +419,8 @@ int relay_new(struct env *e, struct relay **ret_relay)
 	r->head = e->region[e->seat].head;
 	point_messages(r);
 	int status = find_pairs(r);
+	if (status == 0)
+		leave_out(r);
 	if (status == 0)
 		status = player_init(&r->player, &r->table, e->config.p);
 	if (status == 0)

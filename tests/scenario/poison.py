@@ -2,8 +2,10 @@
 goes on. The deaths are made by a build with crash points (TANDEM_POISON, shm/commit.h)."""
 import glob
 import os
+import socket
 import time
 
+import tone
 from lib import SLOW, Skip, check, equal, program, wait_for
 
 
@@ -150,6 +152,37 @@ def case_adoption_kills(t):
     rows = others_end(s, a, b, 2)
     equal(rows["16665555"]["reason"], "internal error", "the call that killed")
     equal(rows["15551234"]["reason"], "normal", "the other call")
+
+
+def case_audio(t):
+    """A leg whose packets kill the relay is not served any more; the audio of the other call goes on."""
+    s = poisoned(t, "packet=deadly-packet", config=t.config(media=True))
+    caller, gw = t.caller(), t.gateway()
+    a, b = t.established(s, caller, gw)
+    x, y = t.established(s, caller, gw, "16665555")
+    left, right = tone.Endpoint(caller.ip, caller.rtp, 425), tone.Endpoint(gw.ip, gw.rtp, 1000)
+    left.to, right.to = a.answer.media, b.invite.media
+    tone.both(left, right, seconds=0.5)
+    pid = s.worker("media")["pid"]
+    deadly = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    deadly.bind((caller.ip, 0))
+    for _ in range(20):
+        deadly.sendto(b"\x80\x08\0\1\0\0\0\1\0\0\0\1" + b"deadly-packet" * 12, x.answer.media)
+        tone.both(left, right, seconds=0.05)
+    deadly.close()
+    equal(s.worker("media")["restarts"], 2, "deaths")
+    check("audio of port pair" in s.log(), "not told")
+    tone.both(left, right, seconds=1)
+    left.to = right.to = None
+    tone.both(left, right, seconds=0.2)
+    for e, hz in ((left, 1000), (right, 425)):
+        check(e.report(hz)["ok"], f"heard {e.report(hz)}")
+    check(s.worker("media")["pid"] not in (0, pid), "a new media worker")
+    for p, q in ((a, b), (x, y)):
+        p.send("BYE")
+        q.byed()
+        p.expect(200)
+    s.cdrs(2)
 
 
 def case_setup(t):
