@@ -232,7 +232,7 @@ def lints():
         verdict("shellcheck", *command(["shellcheck", *scripts]))
     else:
         tally.skip("lint: shellcheck", "shellcheck is not installed")
-    python = sources("*.py", "tests/scenario/run", "tests/bench/run")
+    python = sources("*.py", "tests/scenario/run", "tests/bench/run", "tests/crash/run")
     verdict("python", *command([sys.executable, "-c", "import ast, sys; [ast.parse(open(p).read(), p) for p in sys.argv[1:]]", *python]))
     if shutil.which("man"):
         for page in sources("docs/man/*"):
@@ -287,6 +287,11 @@ def fuzz(long):
     say("fuzzing done")
 
 
+def verdict_of_faults(code, out):
+    tally.fail("2,000 processes killed under load", out) if code else tally.ok("2,000 processes killed under load")
+    say(out.rstrip().split("\n")[-1])
+
+
 def verdict_of_walks(code, out):
     tally.fail("100,000 random walks", out) if code else tally.ok("100,000 random walks")
     say(out.rstrip().split("\n")[-1])
@@ -312,6 +317,8 @@ def main():
             scenarios("build", [], False, None, "--defaults")
         if built and o.long and wanted("gcc"):
             verdict_of_walks(*command(["build/tests/walk/walk", "--walks", "100000", "build/supervisor/tandem"], timeout=900))
+            verdict_of_faults(*command(["tests/crash/run", "--kills", "2000", "--interval", "300"], timeout=2400))
+            meson_tests("build", "call_crash", "call_step", "--timeout-multiplier", "20", env={"TANDEM_LONG": "1"}, timeout=5400)
         if built and wanted("lint"):
             lints()
     if wanted("clang"):

@@ -1,4 +1,5 @@
 /* When a dead process is started again, and when a silent one counts as hung. */
+#include <signal.h>
 #include "supervisor/policy.h"
 #include <criterion/criterion.h>
 
@@ -65,4 +66,13 @@ Test(policy, a_hang_is_noticed_within_two_seconds_of_the_last_sign)
 	cr_expect_eq(policy_silence_ms(ROLE_MEDIA), 2000);
 	cr_expect_eq(policy_silence_ms(ROLE_CONTROL), 2000);
 	cr_expect_lt(POLICY_TICK_MS, POLICY_LATE_MS);
+}
+
+Test(policy, own_fault)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT }, others[] = { SIGKILL, SIGTERM, SIGINT, SIGHUP, SIGSTOP, 0 };
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		cr_expect(policy_own_fault(own[i]), "signal %d", own[i]);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		cr_expect_not(policy_own_fault(others[i]), "signal %d", others[i]);
 }
