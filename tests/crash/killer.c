@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHILDREN 64u
@@ -24,39 +24,62 @@ const char *killer_signal(int number)
 	return number == SIGKILL ? "KILL" : number == SIGSEGV ? "SEGV" : number == SIGSTOP ? "STOP" : "ABRT";
 }
 
+static bool name_of(pid_t pid, char name[16])
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	FILE *f = fopen(path, "re");
+	bool good = f && fgets(name, 16, f);
+	name[good ? strcspn(name, "\n") : 0] = 0;
+	if (f)
+		fclose(f);
+	return good;
+}
+
+/* The supervisor's children, and those of dead ones, that have been seen and still are what they were. */
 static uint32_t children(struct process *p)
 {
+	static struct process known[CHILDREN];
+	static uint32_t n_known;
 	char path[64], line[4096];
 	uint32_t n = 0;
+	for (uint32_t i = 0; i < n_known; i++) {
+		char name[16];
+		if (name_of(known[i].pid, name) && strcmp(name, known[i].name) == 0)
+			p[n++] = known[i];
+	}
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)run.pid, (int)run.pid);
 	FILE *f = fopen(path, "re");
 	char *at = f && fgets(line, sizeof line, f) ? line : NULL;
 	while (at && n < CHILDREN) {
 		char *end;
+		bool there = false;
 		long pid = strtol(at, &end, 10);
 		if (end == at)
 			break;
 		at = end;
+		for (uint32_t i = 0; i < n; i++)
+			there |= p[i].pid == pid;
 		p[n].pid = (pid_t)pid;
-		snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-		FILE *c = fopen(path, "re");
-		if (c && fgets(p[n].name, sizeof p[n].name, c)) {
-			p[n].name[strcspn(p[n].name, "\n")] = 0;
-			n++;
-		}
-		if (c)
-			fclose(c);
+		n += !there && name_of((pid_t)pid, p[n].name);
 	}
 	if (f)
 		fclose(f);
+	memcpy(known, p, n * sizeof *p);
+	n_known = n;
 	return n;
+}
+
+static bool wants_supervisor(void)
+{
+	return !run.targets || strstr(run.targets, "supervisor");
 }
 
 static bool is_target(const char *name)
 {
 	char role[16];
 	snprintf(role, sizeof role, "%.*s", (int)strcspn(name, "/"), name);
-	return run.targets ? strstr(run.targets, role) != NULL : strcmp(role, "tandem") != 0;
+	return run.targets ? strstr(run.targets, role) != NULL : strncmp(role, "tandem", 6) != 0;
 }
 
 /* SIGKILL mostly; a stopped one costs two seconds until it is noticed */
@@ -82,11 +105,15 @@ static int draw_signal(void)
 
 static void kill_one(uint64_t now)
 {
-	struct process p[CHILDREN];
+	struct process p[CHILDREN + 1];
 	uint32_t n = children(p), m = 0;
 	for (uint32_t i = 0; i < n; i++)
 		if (is_target(p[i].name))
 			p[m++] = p[i];
+	if (wants_supervisor()) {
+		p[m] = (struct process){ .pid = run.pid, .name = "supervisor" };
+		m++;
+	}
 	if (!m)
 		return;
 	struct process *victim = &p[draw(&rng, m)];
@@ -96,15 +123,39 @@ static void kill_one(uint64_t now)
 	/* these are allowed 10 and 30 s of silence: nobody waits for them */
 	if (k->signal == SIGSTOP && (strcmp(k->name, "routing") == 0 || strcmp(k->name, "cdr") == 0))
 		k->signal = SIGKILL;
+	bool supervisor = k->pid == run.pid;
+	if (supervisor && k->signal == SIGSTOP) /* nobody watches it but the service manager */
+		k->signal = SIGKILL;
 	k->at = clock_ms();
+	if (supervisor)
+		children(p); /* from here on they are nobody's */
 	if (kill(k->pid, k->signal) == 0)
 		n_killed++;
+	if (supervisor) {
+		waitpid(k->pid, NULL, 0);
+		product_spawn(true);
+	}
+}
+
+static bool supervisor_is_back(void)
+{
+	char path[192], text[32] = "";
+	snprintf(path, sizeof path, "%s/run/tandem.pid", run.dir);
+	FILE *f = fopen(path, "re");
+	bool good = f && fgets(text, sizeof text, f) && atoi(text) == (int)run.pid;
+	if (f)
+		fclose(f);
+	return good;
 }
 
 static bool is_back(struct kill *k, uint64_t now)
 {
-	struct process p[CHILDREN];
+	struct process p[CHILDREN + 1];
 	uint32_t n = children(p);
+	if (strcmp(k->name, "supervisor") == 0) {
+		k->back = supervisor_is_back() ? now : 0;
+		return k->back;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		if (p[i].pid != k->pid && strcmp(p[i].name, k->name) == 0) {
 			k->back = now;

@@ -104,7 +104,8 @@ void ledger_gaps(void)
 {
 	uint32_t machine = noise();
 	if (machine > run.gap_limit)
-		printf("this machine was too busy to judge gaps by %u ms: without any death there was one of %u ms\n", run.gap_limit, machine);
+		printf("this machine was too busy to judge gaps by %u ms: without any death there was one of %u ms\n",
+			run.gap_limit, machine);
 	for (uint32_t i = 0; i < rtp_total.n_gaps; i++) {
 		const struct gap *g = &rtp_total.gap[i];
 		enum beside b = beside(g);
@@ -116,7 +117,8 @@ void ledger_gaps(void)
 		if (g->ms <= limit)
 			continue;
 		if (found[b].over++ < 5)
-			printf("RTP of walk %u: a gap of %u ms with %u packets lost, beside %s\n", g->walk, g->ms, g->lost, beside_text[b]);
+			printf("RTP of walk %u: a gap of %u ms with %u packets lost, beside %s\n", g->walk, g->ms,
+				g->lost, beside_text[b]);
 	}
 	for (int b = 0; b < BESIDE_KINDS; b++)
 		run.failures += found[b].over;
@@ -152,7 +154,8 @@ static void print_role(FILE *f, const char *role)
 
 void ledger_print(FILE *f, int records, double seconds)
 {
-	static const char *const roles[] = { "signaling", "media", "routing", "registrar", "cdr", "control" };
+	static const char *const roles[] = { "signaling", "media", "routing", "registrar", "cdr", "control",
+		"supervisor" };
 	const struct rtp_total *r = &rtp_total;
 	fprintf(f, "%u processes killed in %.0f s under %u calls a second, RTP on up to %u calls; seed %llu.\n\n",
 		n_killed, seconds, run.rate, run.rtp, (unsigned long long)run.seed);

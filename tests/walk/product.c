@@ -76,23 +76,35 @@ static int64_t sum(const char *json, const char *key)
 
 static char answer[1 << 20];
 
-int product_start(void)
+/* of all supervisors: what they have started outlives them */
+static pid_t sessions[4096];
+static uint32_t n_sessions;
+
+void product_spawn(bool adopt)
 {
 	char path[192], log[192];
 	snprintf(path, sizeof path, "%s/tandem.yaml", run.dir);
 	snprintf(log, sizeof log, "%s/tandem.log", run.dir);
-	int r = write_config(path);
-	if (r < 0)
-		return r;
 	run.pid = fork();
 	if (run.pid == 0) {
 		int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
 		setsid();
 		dup2(fd, 1);
 		dup2(fd, 2);
-		execl(run.program, run.program, "-c", path, NULL);
+		execl(run.program, run.program, "-c", path, adopt ? "--adopt" : NULL, NULL);
 		_exit(127);
 	}
+	sessions[n_sessions++ % 4096] = run.pid;
+}
+
+int product_start(void)
+{
+	char path[192];
+	snprintf(path, sizeof path, "%s/tandem.yaml", run.dir);
+	int r = write_config(path);
+	if (r < 0)
+		return r;
+	product_spawn(false);
 	for (int i = 0; i < 600 && run.pid > 0; i++) {
 		if (ask("status", answer, sizeof answer) == 0 && strstr(answer, "\"running\""))
 			return 0;
@@ -138,13 +150,22 @@ static int session_of(const char *pid)
 	return session;
 }
 
+static bool is_ours(const char *pid)
+{
+	int of = session_of(pid);
+	for (uint32_t i = 0; i < n_sessions && i < 4096; i++)
+		if (sessions[i] == of)
+			return true;
+	return false;
+}
+
 uint64_t product_memory(void)
 {
 	DIR *d = opendir("/proc");
 	uint64_t total = 0;
 	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
 		char path[64], line[256];
-		if (e->d_name[0] < '1' || e->d_name[0] > '9' || session_of(e->d_name) != run.pid)
+		if (e->d_name[0] < '1' || e->d_name[0] > '9' || !is_ours(e->d_name))
 			continue;
 		snprintf(path, sizeof path, "/proc/%.20s/status", e->d_name);
 		FILE *f = fopen(path, "re");
@@ -253,7 +274,7 @@ void product_end(void)
 		return;
 	DIR *d = opendir("/proc");
 	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d))
-		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && session_of(e->d_name) == run.pid)
+		if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_ours(e->d_name))
 			kill((pid_t)strtol(e->d_name, NULL, 10), SIGKILL);
 	if (d)
 		closedir(d);

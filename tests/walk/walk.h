@@ -210,6 +210,7 @@ struct leg *gateway_leg(struct port *p, const struct text *t);
 
 /* product.c */
 int product_start(void);
+void product_spawn(bool adopt); /* the supervisor alone; run.pid */
 int product_calls(void);       /* calls and gateways' calls; -1: no answer */
 uint64_t product_memory(void); /* private bytes of all its processes */
 bool product_restarted(void);
