@@ -109,8 +109,11 @@ int memory_adopt(struct supervisor *s)
 		if (error == 0 && r->head->seat != seat)
 			error = -EPROTO;
 		if (error) {
+			/* a process that has damaged its own memory must not keep the others from having a supervisor */
 			log_error("the memory of %s/%u cannot be used: %s", role_name(seat_role(seat)), seat_index(seat), strerror(-error));
-			return error;
+			region_unmap(r);
+			if (seat == RUNDIR_SUPERVISOR)
+				return error;
 		}
 	}
 	s->roster = s->env.roster = region_area(&s->env.region[seat_of(ROLE_SUPERVISOR, 0)], AREA_ROSTER);

@@ -1,6 +1,7 @@
 /* Starting and stopping in order. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "shm/capacity.h"
 #include "shm/seat.h"
 #include "supervisor/service.h"
 #include "supervisor/supervisor.h"
@@ -128,17 +129,42 @@ void stages_adopt(struct supervisor *s)
 
 /* --- stopping ---------------------------------------------------------------------------------------------------- */
 
+/* A worker without calls stays until none has any: somebody has to refuse the new ones that are its. */
+static void tell_end(struct supervisor *s, struct child *c)
+{
+	bool wait = s->stage == STAGE_STOP_CALLS && !s->now && !s->calls_over;
+	child_tell(c, wait ? NOTICE_DRAIN : NOTICE_STOP, s->now);
+}
+
 static void end_stage(struct supervisor *s)
 {
 	for (struct child *c = next(s, s->stage, NULL); c; c = next(s, s->stage, c))
-		child_tell(c, NOTICE_STOP, s->now);
+		tell_end(s, c);
+}
+
+static bool calls_left(struct supervisor *s)
+{
+	for (struct child *c = next(s, STAGE_STOP_CALLS, NULL); c; c = next(s, STAGE_STOP_CALLS, c)) {
+		const struct capacity_cell *cell = region_area(&s->env.region[c->seat], AREA_CAPACITY);
+		if (cell && CMM_LOAD_SHARED(cell[cell_system()].calls))
+			return true;
+	}
+	return false;
+}
+
+void stages_tick(struct supervisor *s)
+{
+	if (s->stage != STAGE_STOP_CALLS || s->now || s->calls_over || calls_left(s))
+		return;
+	s->calls_over = true;
+	end_stage(s);
 }
 
 void stages_tell(struct supervisor *s, struct child *c)
 {
 	enum role role = seat_role(c->seat);
 	if (s->stage >= STAGE_STOP_REGISTRAR && belongs(s->stage, role))
-		child_tell(c, NOTICE_STOP, s->now);
+		tell_end(s, c);
 	else if (role == ROLE_SIGNALING && s->roster->state == SYSTEM_DRAINING)
 		child_tell(c, NOTICE_DRAIN, 0);
 }
@@ -206,6 +232,7 @@ static void stop_stage(struct supervisor *s, enum stage stage)
 		else
 			c->done = true;
 	}
+	s->calls_over = !calls_left(s);
 	end_stage(s);
 	arm(s, stage == STAGE_STOP_CALLS && !s->now ? config_now(s)->system.drain_timeout
 		: stage == STAGE_STOP_REGISTRAR	    ? config_now(s)->registration.unregister_timeout + KILL_AFTER_MS

@@ -288,6 +288,7 @@ static struct supervisor *supervisor_new(const char *file)
 static void supervisor_free(struct supervisor *s)
 {
 	compiler_done(&s->compiler);
+	free(s->env.port_socket);
 	free(s->run_dir);
 	free(s->file);
 	free(s);

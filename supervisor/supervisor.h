@@ -5,7 +5,7 @@
  *	STAGE_CONTROL    on when it is in service
  *	STAGE_RUNNING    until an order to stop
  *	STAGE_STOP_REGISTRAR registrations are taken back; no new calls from here on
- *	STAGE_STOP_CALLS signaling ends when its calls are over; after drain_timeout it is told to end them
+ *	STAGE_STOP_CALLS signaling refuses new calls until none of it has any left, then ends; after drain_timeout it is told to end them
  *	STAGE_STOP_MEDIA, STAGE_STOP_CONTROL, STAGE_STOP_CDR
  *	STAGE_OVER
  * A process that dies before its stage of stopping is started again whatever the stage. */
@@ -61,6 +61,7 @@ struct supervisor {
 	uint64_t tick_due, trusted_ms;
 	enum stage stage;
 	bool now, failed; /* now: calls are ended; failed: exit code 1 */
+	bool calls_over;  /* while calls are stopped: there are none any more */
 	char *file;
 	char *run_dir;
 	int lock_fd;               /* ours; env.lock is the inherited one, which a first supervisor has in common */
@@ -122,6 +123,7 @@ void stages_adopt(struct supervisor *s); /* instead of it, where the roster says
 void stages_advance(struct supervisor *s); /* after anything that may complete a stage */
 void stages_stop(struct supervisor *s, bool now);
 void stages_tell(struct supervisor *s, struct child *c); /* a fresh process: what the others have been told */
+void stages_tick(struct supervisor *s);
 /* a process ended, `well`: as it should; true: it has done its part and is not started again */
 bool stages_ended(const struct supervisor *s, const struct child *c, bool well);
 

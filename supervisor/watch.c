@@ -148,6 +148,7 @@ void watch_tick(struct wheel_timer *t, uint64_t now)
 		publish_owed(s, c);
 	}
 	upgrade_tick(s, now);
+	stages_tick(s);
 	stat_set(&s->env.region[0].head->heartbeat_ms, now);
 	s->tick_due = now + POLICY_TICK_MS;
 	wheel_add(&s->loop.wheel, &s->tick, s->tick_due, watch_tick);

@@ -126,6 +126,31 @@ def case_again_and_again(t):
     equal(sorted(os.listdir(s.run_dir)), [], "left in run_dir")
 
 
+@limit(90)
+def case_killed_at_any_moment(t):
+    """New supervisors are killed at many points of taking over, with a worker dead each time: the last one finds everything."""
+    s = t.switch(two_ways(t))
+    caller, gw = t.caller(host=3), t.gateway(1)
+    a, b = t.established(s, caller, gw, callee="25551234")
+    s.kill_supervisor()
+    roles = ["signaling", "media", "routing", "cdr", "registrar"]
+    for i in range(100 if t.options.long else 20):
+        victim = s.worker(roles[i % len(roles)])["pid"]
+        if victim in s.pids():
+            os.kill(victim, signal.SIGKILL)
+        s.spawn("--adopt")
+        time.sleep((i % 20) * 0.002 * SLOW)
+        s.kill_supervisor()
+    s.adopt()
+    wait_for(lambda: all(w["state"] == "running" for w in s.workers()), 10 * SLOW, f"all in service: {s.workers()}")
+    equal(len(s.pids()), len(s.workers()) + 1, "processes")
+    a_call(t, s, caller, gw)
+    a.send("BYE")
+    b.byed()
+    a.expect(200)
+    s.cdrs(2)
+
+
 def case_with_workers(t):
     """Supervisor and workers die together: --adopt starts those that are missing, calls go on."""
     for roles in (["signaling", "control"], ["media", "routing", "cdr", "registrar"]):
@@ -187,12 +212,13 @@ def case_none_left(t):
 
 def case_while_stopping(t):
     """Killed while it waits for calls to end: the next one goes on stopping."""
-    s = t.switch(two_ways(t, workers=1, system={"drain_timeout": 20}))
+    s = t.switch(two_ways(t, system={"drain_timeout": 20}))
     caller, gw = t.caller(host=3), t.gateway(1)
     a, b = t.established(s, caller, gw, callee="25551234")
     s.process.send_signal(signal.SIGTERM)
     wait_for(lambda: s.ask("status")["state"] == "draining", 3 * SLOW, "state draining")
-    caller.call(s, "25551234").expect(503)
+    for _ in range(8):   # also those of the worker that has no call
+        caller.call(s, "25551234").expect(503)
     s.kill_supervisor()
     s.spawn("--adopt")
     wait_for(lambda: s.ask("status")["pid"] == s.pid, 5 * SLOW, "the new supervisor")
