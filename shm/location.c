@@ -2,6 +2,8 @@
 #include "shm/location.h"
 #include "shm/copy.h"
 
+_Static_assert(sizeof(struct location_front) % 64 == 0 && sizeof(struct location_record) == 128, "a record is two cache lines");
+
 /* --- layout --- */
 
 uint64_t location_share(const struct config *c)
@@ -37,6 +39,8 @@ uint64_t location_hash(struct span text)
 }
 
 /* --- reading --- */
+
+#define AHEAD 5u /* units of a room that one contact usually has */
 
 struct table {
 	const struct location_front *front;
@@ -154,8 +158,11 @@ static int find_contacts(const struct table *t, const struct location_state *s, 
 static int copy_contacts(const struct table *t, const struct location_record *r, const struct location_state *s,
 	const struct wish *w, struct location_contact *ret)
 {
-	char account[LOCATION_ACCOUNT_MAX];
+	_Alignas(8) char account[LOCATION_ACCOUNT_MAX];
 	struct found f;
+	if (s->unit < t->size / LOCATION_UNIT) /* all cache misses at once */
+		for (uint32_t i = 0; i < AHEAD; i++)
+			__builtin_prefetch(t->texts + ((size_t)s->unit + i) * LOCATION_UNIT);
 	uint32_t account_n = CMM_LOAD_SHARED(r->account_n);
 	if (account_n > LOCATION_ACCOUNT_MAX)
 		return -EBUSY;
@@ -204,6 +211,7 @@ static uint32_t walk(const struct table *t, const struct location_head *head, ui
 	uint32_t next = load(&head->first);
 	for (uint32_t steps = 0; next && next <= t->n_records && steps < t->n_records; steps++) {
 		const struct location_record *r = &t->records[next - 1];
+		__builtin_prefetch(r->account);
 		if (CMM_LOAD_SHARED(r->hash) == hash) {
 			*ret_n = read_record(t, next - 1, w, ret);
 			if (*ret_n != -ENOENT)

@@ -75,6 +75,7 @@ struct location_head {
 struct location_front {          /* in front of AREA_BINDINGS */
 	uint32_t bindings;       /* W: owner; contacts in all records, expired ones too until they are taken out */
 	uint32_t accounts;       /* W: owner; live records */
+	uint32_t pad[12];        /* records begin at a cache line */
 	uint64_t changes;        /* W: owner; entries of `changed` ever written; grows by more than LOCATION_LOG when some may be missing */
 	uint32_t changed[LOCATION_LOG]; /* W: owner; records that were committed or freed, a circle */
 };

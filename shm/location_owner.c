@@ -18,26 +18,26 @@ static void mark(struct location *l, uint32_t unit, uint32_t n, bool used)
 			l->used[i / 64] &= ~(1ull << i % 64);
 }
 
-/* first unit from `from` on that is used or not; n_units: none */
-static uint32_t next_unit(const struct location *l, uint32_t from, bool used)
+/* first unit from `from` on that is used or not; `to`: there is none before it */
+static uint32_t next_unit(const struct location *l, uint32_t from, uint32_t to, bool used)
 {
-	while (from < l->n_units) {
+	while (from < to) {
 		uint64_t word = used ? l->used[from / 64] : ~l->used[from / 64];
 		word &= ~0ull << from % 64;
 		if (word) {
 			uint32_t unit = from / 64 * 64 + (uint32_t)__builtin_ctzll(word);
-			return unit < l->n_units ? unit : l->n_units;
+			return unit < to ? unit : to;
 		}
 		from = from / 64 * 64 + 64;
 	}
-	return l->n_units;
+	return to;
 }
 
 static uint32_t search(const struct location *l, uint32_t from, uint32_t to, uint32_t n)
 {
-	while ((from = next_unit(l, from, false)) < to && n <= l->n_units - from) {
-		uint32_t end = next_unit(l, from, true);
-		if (end - from >= n)
+	while ((from = next_unit(l, from, to, false)) < to && n <= l->n_units - from) {
+		uint32_t end = next_unit(l, from, from + n, true);
+		if (end == from + n)
 			return from;
 		from = end;
 	}
