@@ -51,7 +51,8 @@
 	X(COUNT_AUTHENTICATED, "sip_authenticated_total", "requests with right credentials") \
 	X(COUNT_WRONG_PASSWORDS, "sip_wrong_passwords_total", "requests with wrong credentials") \
 	X(COUNT_AUTH_REFUSED, "sip_authentication_refused_total", "requests refused because of too many challenges, a time-out or a suspension") \
-	X(COUNT_SUSPENDED, "suspensions_total", "terminals and sources suspended")
+	X(COUNT_SUSPENDED, "suspensions_total", "terminals and sources suspended") \
+	X(COUNT_SHED, "sip_shed_total", "new INVITEs dropped unread because the receive buffer was nearly full")
 
 enum counter {
 #define X(id, name, help) id,

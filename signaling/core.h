@@ -43,6 +43,7 @@ struct sig_listen {           /* one listening address */
 	struct loop_source source;
 	struct sig *g;
 	uint16_t number;
+	uint32_t backlog;     /* percent of the socket's receive buffer in use when it was left; 0: it was emptied */
 	bool any;             /* 0.0.0.0 or :: : what we call ourselves depends on the peer */
 	struct addr addr;
 	char host[280];       /* host[:port] for Via and Contact unless `any` */
@@ -67,6 +68,7 @@ struct sig {
 	const struct receive_batch *receive;
 	uint32_t n_calls, n_done, n_legs, n_cells;
 	bool draining, stopping;
+	uint64_t behind_ms;           /* clock_ms() since when half of a receive buffer or more has been in use; 0: it is not */
 	uint32_t n_banned;            /* sources that are ignored, signaling/protect.h */
 	struct protect *protect;      /* private to protect.c */
 	uint32_t tracing;             /* bit i: subscription i of tandemctl trace, signaling/trace.h */

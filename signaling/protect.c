@@ -330,3 +330,23 @@ void protect_turn(struct sig *g)
 		if (g->protect->ban[i].addr.family && g->protect->ban[i].until_ms <= g->env->loop.now)
 			forget(g, &g->protect->ban[i]);
 }
+
+/* --- what comes first when there is too much ---------------------------------------------------------------------- */
+
+#define GLANCE 2048u /* bytes that are looked at */
+
+bool protect_is_new_call(const char *p, size_t n)
+{
+	if (n > GLANCE)
+		n = GLANCE;
+	if (n < 8 || memcmp(p, "INVITE ", 7) != 0)
+		return false;
+	const char *end = p + n, *line = p;
+	while ((line = memchr(line, '\n', (size_t)(end - line))) && ++line + 4 < end) {
+		if ((line[0] | 0x20) != 't' || ((line[1] | 0x20) == 'o' ? line[2] != ':' && line[2] != ' ' : line[1] != ':' && line[1] != ' '))
+			continue;
+		const char *over = memchr(line, '\n', (size_t)(end - line));
+		return !memmem(line, (size_t)((over ? over : end) - line), "tag=", 4);
+	}
+	return true;
+}

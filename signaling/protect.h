@@ -30,6 +30,9 @@ static inline bool protect_is_ping(const char *p, size_t n)
 	return i == n;
 }
 
+/* an INVITE that opens a dialog, by a glance */
+bool protect_is_new_call(const char *p, size_t n);
+
 /* One bad message from there: too many of them in this second ban it. BAN_CHALLENGED counts requests that merely had to be
  * challenged, of which PROTECT_CHALLENGES times as many are borne. */
 #define PROTECT_CHALLENGES 20u

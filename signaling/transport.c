@@ -3,12 +3,16 @@
 #include "signaling/protect.h"
 #include "signaling/trace.h"
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define BATCHES_PER_TURN 4 /* then timers and rings have their turn */
+#define LATE_MS		 500u /* of the loop, or with a backlog: beyond, new calls are refused */
+#define BACKLOG_HALF	 50u
+#define BACKLOG_SHED	 75u
 
 /* an empty datagram has a source */
 static bool received(const struct receive_batch *r, uint32_t i)
@@ -19,6 +23,10 @@ static bool received(const struct receive_batch *r, uint32_t i)
 /* what is not to be read: it costs no more than this */
 static bool left_out(struct sig *g, const char *p, size_t n, const struct addr *source)
 {
+	if (g->listen[g->receive->listen < LISTEN_MAX ? g->receive->listen : 0].backlog >= BACKLOG_SHED && protect_is_new_call(p, n)) {
+		count_one(g->head, COUNT_SHED);
+		return true;
+	}
 	if (!protect_is_ping(p, n))
 		return protect_ignored(g, source);
 	count_one(g->head, COUNT_PINGS);
@@ -73,6 +81,30 @@ static int read_batch(struct sig *g, uint16_t listen, int fd)
 	return n;
 }
 
+/* what is still in the kernel when the socket is left */
+static void measure(struct sig_listen *l, bool emptied)
+{
+	struct sig *g = l->g;
+	uint32_t info[SK_MEMINFO_VARS] = { 0 }, most = 0;
+	socklen_t n = sizeof info;
+	if (emptied && !l->backlog)
+		return;
+	l->backlog = 0;
+	if (!emptied && getsockopt(l->source.fd, SOL_SOCKET, SO_MEMINFO, info, &n) == 0 && info[SK_MEMINFO_RCVBUF])
+		l->backlog = (uint32_t)((uint64_t)info[SK_MEMINFO_RMEM_ALLOC] * 100 / info[SK_MEMINFO_RCVBUF]);
+	for (uint32_t i = 0; i < g->n_listen; i++)
+		most = g->listen[i].backlog > most ? g->listen[i].backlog : most;
+	if (most < BACKLOG_HALF)
+		g->behind_ms = 0;
+	else if (!g->behind_ms)
+		g->behind_ms = g->env->loop.now;
+}
+
+bool transport_overloaded(const struct sig *g)
+{
+	return g->env->loop.late_ms > LATE_MS || (g->behind_ms && g->env->loop.now - g->behind_ms > LATE_MS);
+}
+
 static void socket_ready(struct loop_source *s, uint32_t events)
 {
 	(void)events;
@@ -81,9 +113,12 @@ static void socket_ready(struct loop_source *s, uint32_t events)
 		int n = read_batch(l->g, l->number, s->fd);
 		if (n > 0)
 			work_off(l->g);
-		if (n < (int)RECEIVE_BATCH)
+		if (n < (int)RECEIVE_BATCH) {
+			measure(l, true);
 			return;
+		}
 	}
+	measure(l, false);
 	l->g->env->loop.more = true;
 }
 

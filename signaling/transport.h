@@ -15,6 +15,10 @@ void transport_queue_copy(struct sig *g, const void *p, size_t n, uint16_t liste
 void transport_touched(struct sig *g, uint32_t slot, uint32_t commit);
 /* once a turn: how much comes decides how long the loop may sleep although there is something to read */
 void transport_pace(struct sig *g);
+/* New calls are to be refused: the loop is late, or it has not kept up with what comes for as long. The backlog in the kernel is
+ * worked off in order, so what running calls send waits behind new ones; beyond three quarters of a buffer, where it would soon
+ * be lost, new INVITEs are dropped unread (their senders repeat them) to let the others through. */
+bool transport_overloaded(const struct sig *g);
 void transport_flush(struct sig *g);   /* sends, marks the calls, settles the blocks */
 /* the address the peer `to` can reach us at through this listener, as host[:port] */
 void transport_host(struct sig *g, uint16_t listen, const struct addr *to, struct out *o);
