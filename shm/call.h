@@ -138,7 +138,8 @@ struct call_txn {
 	uint32_t request;      /* block: server: headers to copy into responses (Via, From, To, Call-ID, CSeq, Record-Route) */
 	uint32_t request_n;
 	struct addr to;        /* where `message` goes */
-	uint64_t key;          /* server: hash of the top Via's branch, sent-by and method; client: the number in our branch */
+	uint64_t key;          /* server: hash of the top Via's branch, sent-by and method; client: the number in our branch,
+	                        * above it what stray.c finds it by, 0: nothing */
 	uint64_t resend_ms;    /* next resend, clock_ms(); 0: none */
 	uint64_t end_ms;       /* gives up, or state ends; 0: none */
 	uint8_t challenged;    /* client: 401 and 407 that were answered */

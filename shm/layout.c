@@ -147,6 +147,8 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	}
 	add(h, AREA_CALLS, calls, sizeof(struct call));
 	add(h, AREA_BLOCKS, aligned(block_plan_for((uint32_t)calls, &plan), LAYOUT_UNIT) / LAYOUT_UNIT, LAYOUT_UNIT);
+	/* an entry lies for 32 s and a call leaves up to three: enough for calls/25 new ones a second; beyond, the oldest goes early,
+	 * and what it remembered is answered anew when it is repeated */
 	add(h, AREA_DONE, clamp(4 * calls, 8192, 131072), sizeof(struct done));
 	add(h, AREA_SOURCES, 1, sizeof(struct sources));
 	add(h, AREA_MEDIA_LEGS, legs_per_worker(c), sizeof(struct media_leg));

@@ -144,6 +144,8 @@ static void adopt_call(struct sig *g, uint32_t slot, uint8_t *used)
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
 		if (s->txn[i].state != TXN_FREE && s->txn[i].server)
 			index_add(&g->txns, slot * CALL_TXNS + i, s->txn[i].key);
+		else if (s->txn[i].state != TXN_FREE && s->txn[i].key >> 32)
+			index_add(&g->txns, slot * CALL_TXNS + i, stray_key((uint32_t)(s->txn[i].key >> 32)));
 	if (s->journal > g->journal->tail) /* written and named, not published */
 		commit_release_u64(&g->journal->tail, s->journal);
 	g->live++;

@@ -42,6 +42,9 @@ void stray_response(struct sig *g, const struct event *ev);
 /* a 2xx: ACK and BYE; in the call `w` (NULL: it is gone) */
 void end_unwanted(struct sig *g, struct work *w, const struct event *ev);
 
+/* what such a request is found by; `half`: upper half of its transaction's key */
+static inline uint64_t stray_key(uint32_t half) { return UINT64_C(0x5eed0000) << 32 | half; }
+
 /* --- call_request.c: requests inside a dialog --- */
 void call_request(struct sig *g, uint32_t slot, const struct token *t, const struct event *ev);
 

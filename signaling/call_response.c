@@ -25,7 +25,7 @@ void learn_target(struct work *w, enum call_leg_side leg, const struct event *ev
 	l->source = ev->source;
 	headers_learn_allow(w, leg, ev->m);
 	if (ev->m->n_contacts && !ev->m->contacts[0].star)
-		work_put(w, leg == LEG_CALLER ? TEXT_IN_TARGET : TEXT_OUT_TARGET, ev->m->contacts[0].uri);
+		work_put(w, leg == LEG_CALLER ? TEXT_IN_TARGET : TEXT_OUT_TARGET, uri_without_headers(&ev->m->contacts[0].u));
 	/* where requests go: the first route, else the Contact; where the packets come from when that is behind NAT or a name */
 	if (routes.n && msg_next_value(&routes, &first) && address_parse(first, &hop) == 0 && uri_addr(&hop.u, &to) == 0) {
 		l->target = to;

@@ -125,7 +125,7 @@ static void learn_caller(struct work *w, const struct event *ev)
 	work_put(w, TEXT_IN_CALL_ID, m->call_id);
 	work_put(w, TEXT_IN_FROM, m->from.value);
 	work_put(w, TEXT_IN_TO, m->to.value);
-	work_put(w, TEXT_IN_TARGET, m->n_contacts && !m->contacts[0].star ? m->contacts[0].uri : m->from.uri);
+	work_put(w, TEXT_IN_TARGET, uri_without_headers(m->n_contacts && !m->contacts[0].star ? &m->contacts[0].u : &m->from.u));
 	leg->behind_nat = m->n_contacts && uri_addr(&m->contacts[0].u, &contact) == 0 && !addr_same_ip(&contact, &ev->source);
 	learn_target(w, LEG_CALLER, ev);
 }

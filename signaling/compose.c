@@ -238,6 +238,8 @@ void compose_in_dialog(const struct work *w, struct out *o, const struct call_tx
 		headers_allow(w, t->leg, o);
 		session_out_request(w, o, t);
 	}
+	if (!caller && (t->method == METHOD_INVITE || t->method == METHOD_BYE))
+		headers_added(w, o);
 	credentials_out(w, o, t);
 	out_agent(w, o, SPAN("User-Agent: "));
 	out_span(o, extra);

@@ -102,6 +102,8 @@ struct sig {
 	uint32_t n_listen;
 };
 
+#define REPLY_STRANGER UINT32_MAX /* nobody we know: as REPLY_AUTO, but never to where Via's maddr points */
+
 /* The datagram being worked on. */
 struct event {
 	const char *data;
@@ -111,7 +113,7 @@ struct event {
 	uint8_t hops;
 	uint64_t now; /* clock_ms() */
 	const struct msg *m;
-	uint32_t reply; /* enum cfg_reply_address of whoever sent it, once that is known (peer.h) */
+	uint32_t reply; /* enum cfg_reply_address of whoever sent it, once that is known (peer.h); else REPLY_STRANGER */
 };
 
 /* --- worker.c --- */

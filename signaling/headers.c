@@ -1,4 +1,5 @@
 #include "signaling/headers.h"
+#include "base/uuid.h"
 #include "signaling/forward.h"
 #include "signaling/identity.h"
 #include "sip/msg_parts.h"
@@ -330,23 +331,36 @@ static void out_kept(const struct work *w, struct span lines, struct out *o)
 	}
 }
 
-void headers_invite(const struct work *w, struct out *o)
+void headers_added(const struct work *w, struct out *o)
 {
 	const struct cfg_routing_gateway *gw = gateway_of(w);
+	const struct cfg_header *add = gw ? CFG_LIST(w->g->c, &gw->headers_add, struct cfg_header) : NULL;
+	for (uint32_t i = 0; gw && i < gw->headers_add.n; i++)
+		out_verbatim(o, cfg_span(w->g->c, add[i].name), cfg_span(w->g->c, add[i].value));
+}
+
+void headers_invite(const struct work *w, struct out *o)
+{
 	headers_allow(w, LEG_CALLEE, o);
 	if (w->s.forwards)
 		out_kept(w, work_text(w, TEXT_DIVERSIONS), o);
 	out_kept(w, work_text(w, TEXT_HEADERS), o);
-	if (!gw)
-		return;
-	const struct cfg_header *add = CFG_LIST(w->g->c, &gw->headers_add, struct cfg_header);
-	for (uint32_t i = 0; i < gw->headers_add.n; i++)
-		out_verbatim(o, cfg_span(w->g->c, add[i].name), cfg_span(w->g->c, add[i].value));
+	headers_added(w, o);
 }
 
 /* --- bodies of several parts, RFC 2046 section 5.1 --- */
 
-#define BOUNDARY "tandem-part-5d1f0c7a3b9e4c62"
+#define BOUNDARY_BYTES 34u
+
+/* of each body its own, so that no part can hold it by intent */
+static struct span new_boundary(void)
+{
+	static char text[BOUNDARY_BYTES];
+	struct out o = out_init(text, sizeof text);
+	out_hex(&o, uuid_random(), 16);
+	out_hex(&o, uuid_random(), 16);
+	return out_done(&o);
+}
 
 struct part {
 	struct span type, disposition, encoding, content;
@@ -440,9 +454,11 @@ struct span headers_sdp(const struct msg *m)
 	return (struct span){ 0 };
 }
 
-static void out_part(struct out *o, const struct part *p)
+static void out_part(struct out *o, struct span boundary, const struct part *p)
 {
-	out_lit(o, "--" BOUNDARY "\r\n");
+	out_lit(o, "--");
+	out_span(o, boundary);
+	out_lit(o, "\r\n");
 	if (p->type.n)
 		out_verbatim(o, SPAN("Content-Type"), p->type);
 	if (p->disposition.n)
@@ -459,14 +475,15 @@ static size_t out_parts(const struct msg *m, struct out *o)
 {
 	struct span rest = m->body;
 	struct part p = { .type = m->content_type_value, .disposition = msg_other(m, SPAN("Content-Disposition")), .content = m->body };
+	struct span boundary = new_boundary();
 	size_t n = 0;
 	if (!is_multipart(m)) {
-		out_part(o, &p);
+		out_part(o, boundary, &p);
 		return 1;
 	}
 	while (next_part(m, &rest, &p))
 		if (!is_sdp(&p)) {
-			out_part(o, &p);
+			out_part(o, boundary, &p);
 			n++;
 		}
 	return n;
@@ -475,14 +492,20 @@ static size_t out_parts(const struct msg *m, struct out *o)
 /* `b` and parts already written as a body of several parts */
 static void join(struct body *b, struct span parts)
 {
-	static char text[SCRATCH_BYTES];
-	struct out o = out_init(text, sizeof text);
+	static char text[SCRATCH_BYTES], type_text[64];
+	struct out o = out_init(text, sizeof text), type = out_init(type_text, sizeof type_text);
+	const char *end = memmem(parts.p, parts.n, "\r\n", 2);
+	struct span boundary = { parts.p + 2, (size_t)(end - parts.p) - 2 }; /* of their first line */
 	if (b->text.n)
-		out_part(&o, &(struct part){ .type = b->type, .content = b->text });
+		out_part(&o, boundary, &(struct part){ .type = b->type, .content = b->text });
 	out_span(&o, parts);
-	out_lit(&o, "--" BOUNDARY "--\r\n");
+	out_lit(&o, "--");
+	out_span(&o, boundary);
+	out_lit(&o, "--\r\n");
+	out_lit(&type, "multipart/mixed;boundary=");
+	out_span(&type, boundary);
 	if (!o.full)
-		*b = (struct body){ SPAN("multipart/mixed;boundary=" BOUNDARY), out_done(&o) };
+		*b = (struct body){ out_done(&type), out_done(&o) };
 }
 
 void headers_body(const struct msg *m, struct body *b)

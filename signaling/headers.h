@@ -13,6 +13,8 @@
 void headers_keep(struct work *w, const struct msg *m);
 /* lines of the attempt's INVITE: what was kept, Allow, and the gateway's headers.add */
 void headers_invite(const struct work *w, struct out *o);
+/* the gateway's headers.add: in its INVITEs, also those inside the dialog, and in the BYE */
+void headers_added(const struct work *w, struct out *o);
 /* lines of a message that came from the other leg, for leg `to`; n 0: none */
 struct span headers_pass(const struct work *w, enum call_leg_side to, const struct msg *m);
 /* Allow: our methods without those that the other side is known not to take */

@@ -246,6 +246,14 @@ bool media_has_codec(const struct work *w, const struct cfg_routing_gateway *gw)
 	return !gw->codecs.n || !offer.n || filter(w, gw, &offer) != -ENOTSUP;
 }
 
+struct span media_offer_left(const struct work *w)
+{
+	struct span offer = work_text(w, TEXT_OFFER);
+	if (offer.n && w->s.gateway < w->g->c->routing_gateways.n && filter(w, cfg_routing(w->g->c, w->s.gateway), &offer) < 0)
+		return (struct span){ 0 };
+	return offer;
+}
+
 static int carry(struct work *w, enum call_leg_side from, struct span sdp, struct body *ret_body, bool apply)
 {
 	enum call_leg_side to = from == LEG_CALLER ? LEG_CALLEE : LEG_CALLER;

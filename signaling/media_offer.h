@@ -27,6 +27,8 @@ bool media_unchanged(const struct work *w, enum call_leg_side from, struct span 
 int media_own_answer(struct work *w, uint32_t stream, struct span lines, struct body *ret_body);
 /* has the offer of the call a codec that the gateway's list allows? */
 bool media_has_codec(const struct work *w, const struct cfg_routing_gateway *gw);
+/* the call's offer, as the gateway's list of codecs leaves it; n 0: there is none, or nothing of it is left */
+struct span media_offer_left(const struct work *w);
 /* forgets what the last gateway said, for the next attempt: the callee leg's streams are open again */
 void media_next_attempt(struct work *w);
 /* has RTP come from that leg's side? */

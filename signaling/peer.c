@@ -14,12 +14,12 @@ uint32_t peer_reply_mode(const struct work *w, enum call_leg_side leg)
 uint32_t peer_reply_mode_of(const struct sig *g, const struct event *ev)
 {
 	if (!g->routes)
-		return REPLY_AUTO;
+		return REPLY_STRANGER;
 	uint32_t mapping = routes_ingress(g->routes, g->c, &ev->source, uri_user(&ev->m->ruri));
 	if (mapping != CONFIG_NONE)
 		return cfg_mapping(g->c, mapping)->reply_address;
 	uint32_t routing = routes_gateway_at(g->routes, g->c, &ev->source);
-	return routing != CONFIG_NONE ? cfg_routing(g->c, routing)->reply_address : REPLY_AUTO;
+	return routing != CONFIG_NONE ? cfg_routing(g->c, routing)->reply_address : REPLY_STRANGER;
 }
 
 static void reply_auto(const struct event *ev, struct addr *ret_to)
@@ -28,7 +28,7 @@ static void reply_auto(const struct event *ev, struct addr *ret_to)
 	struct addr a;
 	if (!v->has_rport)
 		ret_to->port = v->port ? v->port : 5060;
-	if (v->maddr.n && addr_parse(v->maddr, &a) == 0) {
+	if (ev->reply != REPLY_STRANGER && v->maddr.n && addr_parse(v->maddr, &a) == 0) {
 		a.port = v->port ? v->port : 5060;
 		*ret_to = a;
 	}

@@ -35,14 +35,6 @@ static bool reachable(const struct sig *g, const struct msg_uri *u, struct addr 
 	return u->scheme == MSG_SCHEME_SIP && udp && uri_addr(u, ret_addr) == 0 && !is_ours(g, ret_addr);
 }
 
-static struct span without_headers(const struct msg_uri *u)
-{
-	struct span s = u->text;
-	if (u->headers.n)
-		s.n = (size_t)(u->headers.p - s.p) - 1;
-	return s;
-}
-
 void redirect_learn(struct work *w, const struct msg *m)
 {
 	const struct config *c = w->g->c;
@@ -59,7 +51,7 @@ void redirect_learn(struct work *w, const struct msg *m)
 		taken[best] = true;
 		if (m->contacts[best].star || !reachable(w->g, &m->contacts[best].u, &a))
 			continue;
-		out_span(&o, without_headers(&m->contacts[best].u));
+		out_span(&o, uri_without_headers(&m->contacts[best].u));
 		out_char(&o, ' ');
 	}
 	out_span(&o, work_text(w, TEXT_REDIRECTS));

@@ -99,7 +99,7 @@ static void play(struct work *w, const struct choice *c)
 static bool answer(struct work *w, struct body *ret_body)
 {
 	struct choice c;
-	struct span text = work_text(w, TEXT_OFFER);
+	struct span text = media_offer_left(w); /* what the gateway will not answer with is no tone's codec either */
 	if (!w->s.relayed || !text.n || sdp_read(text, &offer) < 0 || !choose(w, &c))
 		return false;
 	struct out o = out_init(answer_text, sizeof answer_text);

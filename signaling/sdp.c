@@ -369,7 +369,7 @@ static void end_media(const struct sdp *s, const struct sdp_rewrite *r, uint32_t
 static bool is_dropped(struct span text)
 {
 	static const struct span names[] = { SPAN("rtcp"), SPAN("candidate"), SPAN("remote-candidates"),
-		SPAN("end-of-candidates"), SPAN("source-filter"), SPAN("alt") };
+		SPAN("end-of-candidates"), SPAN("source-filter"), SPAN("alt"), SPAN("tool") };
 	struct span value;
 	if (text.n >= 4 && strncasecmp(text.p, "ice-", 4) == 0)
 		return true;
@@ -421,6 +421,13 @@ static void write_relayed(const struct sdp *s, const struct sdp_rewrite *r, stru
 			if (!s->has_connection && !s->media[media].has_connection)
 				put_connection(o, &r->address);
 			media++;
+			break;
+		case 's': /* may name whoever made it, as a=tool does */
+			out_lit(o, "s=-\r\n");
+			break;
+		case 'u': /* a page, an address, a number of the caller's: of no use to the stream */
+		case 'e':
+		case 'p':
 			break;
 		case 'a':
 			if (!is_dropped(trim(skip(line, 2))))

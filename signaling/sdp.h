@@ -63,7 +63,7 @@ struct sdp_rewrite {
 	uint64_t session_id;
 	uint64_t version;
 	struct addr address;   /* ours, into o= and, when relayed, c=; port not used */
-	bool relayed;          /* c=, m= ports and a=rtcp become ours, ICE goes; else o= alone is ours and the rest stays.
+	bool relayed;          /* c=, m= ports and a=rtcp become ours, s= becomes "-", ICE, a=tool, u=, e= and p= go; else o= alone is ours and the rest stays.
 	                        * c= 0.0.0.0 stays in any case: it means hold, not an address */
 	bool keep_ports;       /* not relayed: `port` does not matter, no line is refused */
 	uint16_t port[SDP_MEDIA];      /* of each m= line; 0: the line is refused (its port becomes 0). A line whose port is 0

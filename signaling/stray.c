@@ -11,7 +11,7 @@ static bool compose_from_response(struct sig *g, struct out *o, const struct eve
 	*o = compose_begin(g);
 	out_span(o, span_of(method));
 	out_char(o, ' ');
-	out_span(o, m->n_contacts && !m->contacts[0].star ? m->contacts[0].uri : m->to.uri); /* without a Contact: what was called */
+	out_span(o, uri_without_headers(m->n_contacts && !m->contacts[0].star ? &m->contacts[0].u : &m->to.u)); /* without a Contact: what was called */
 	out_lit(o, " SIP/2.0\r\nVia: SIP/2.0/UDP ");
 	transport_host(g, ev->listen, &ev->source, o);
 	out_lit(o, ";branch=");
@@ -74,10 +74,18 @@ static void remnant_close(struct work *w, bool good)
 	work_commit(w);
 }
 
-/* Requests of this file are found by what they end, so that a repeated response does not start a second one. */
+/* Requests of this file are found by what they end, so that a repeated response does not start a second one. Half of the key is
+ * kept above the transaction's number, for a successor. */
 static uint64_t key_of(const struct sig *g, const struct event *ev, struct span what)
 {
-	return key_merge(g, ev->m->via.branch, what, ev->m->cseq);
+	uint32_t half = (uint32_t)(key_merge(g, ev->m->via.branch, what, ev->m->cseq) >> 32);
+	return stray_key(half ? half : 1);
+}
+
+static void find_by(struct work *w, struct call_txn *t, uint64_t key)
+{
+	t->key |= key << 32;
+	index_add(&w->g->txns, w->slot * CALL_TXNS + txn_number(w, t), key);
 }
 
 /* --- a late 2xx: ACK, then BYE --- */
@@ -96,7 +104,7 @@ static bool put_bye(struct work *w, struct call_txn *t, const struct event *ev, 
 	}
 	txn_message(w, t, &o);
 	txn_start_client(w, t);
-	index_add(&w->g->txns, w->slot * CALL_TXNS + txn_number(w, t), key_of(w->g, ev, ev->m->to.tag));
+	find_by(w, t, key_of(w->g, ev, ev->m->to.tag));
 	return true;
 }
 
@@ -153,7 +161,7 @@ static void cancel_late(struct sig *g, const struct done *d, const struct event 
 	t->to = d->to;
 	txn_message(&w, t, &o);
 	txn_start_client(&w, t);
-	index_add(&g->txns, w.slot * CALL_TXNS + txn_number(&w, t), key);
+	find_by(&w, t, key);
 	remnant_close(&w, true);
 }
 

@@ -318,7 +318,7 @@ struct call_txn *txn_find(struct work *w, bool server, enum txn_method method, e
 struct call_txn *txn_by_number(struct work *w, uint32_t number, enum txn_method method)
 {
 	for (uint32_t i = 0; i < CALL_TXNS; i++)
-		if (w->s.txn[i].state != TXN_FREE && !w->s.txn[i].server && w->s.txn[i].key == number && w->s.txn[i].method == method)
+		if (w->s.txn[i].state != TXN_FREE && !w->s.txn[i].server && (uint32_t)w->s.txn[i].key == number && w->s.txn[i].method == method)
 			return &w->s.txn[i];
 	return NULL;
 }

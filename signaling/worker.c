@@ -202,7 +202,7 @@ void sig_datagram(struct sig *g, const char *data, size_t n, const struct addr *
 	const char *why = NULL;
 	struct token t;
 	uint32_t number;
-	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m, REPLY_AUTO };
+	struct event ev = { data, n, *source, listen, (uint8_t)hops, clock_ms(), &m, REPLY_STRANGER };
 	if (poison_known(g->env, data, n)) {
 		count_one(g->head, COUNT_POISONED);
 		return;

@@ -53,6 +53,11 @@ struct msg_uri {
 	uint16_t user_n;
 	char user_text[MSG_USER_BYTES]; /* not terminated */
 };
+/* as a Request-URI may be (RFC 3261 section 19.1.1) */
+static inline struct span uri_without_headers(const struct msg_uri *u)
+{
+	return u->headers.n ? (struct span){ u->text.p, (size_t)(u->headers.p - u->text.p) - 1 } : u->text;
+}
 static inline struct span uri_user(const struct msg_uri *u) { return (struct span){ u->user_text, u->user_n }; }
 
 struct msg_address { /* name-addr / addr-spec with header parameters */

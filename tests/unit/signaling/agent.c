@@ -348,6 +348,13 @@ void dialog_learn(struct dialog *d, const struct sip *response)
 
 void dialog_reply(struct dialog *d, const struct sip *request, unsigned code, const char *headers, const char *body)
 {
+	char contact[400];
+	snprintf(contact, sizeof contact, "%sContact: <sip:%s@%s>\r\n", headers ? headers : "", d->agent->name, where(d->agent));
+	dialog_reply_as(d, request, code, code > 100 && code < 300 ? contact : headers, body);
+}
+
+void dialog_reply_as(struct dialog *d, const struct sip *request, unsigned code, const char *headers, const char *body)
+{
 	char text[SIP_BYTES];
 	size_t n = 0;
 	bool dialog = *sip_tag(request, "To");
@@ -359,8 +366,6 @@ void dialog_reply(struct dialog *d, const struct sip *request, unsigned code, co
 		add(text, &n, ";tag=%s", d->tag);
 	add(text, &n, "\r\nCall-ID: %s\r\nCSeq: %s\r\nServer: agent-of-%s\r\n", sip_header(request, "Call-ID", 0), sip_header(request, "CSeq", 0),
 		d->agent->name);
-	if (code > 100 && code < 300)
-		add(text, &n, "Contact: <sip:%s@%s>\r\n", d->agent->name, where(d->agent));
 	add_end(text, &n, headers, body);
 	agent_send(d->agent, &request->source, text);
 }

@@ -70,5 +70,6 @@ void dialog_cancel(struct dialog *d);
 /* the response's To tag and Contact become the dialog's */
 void dialog_learn(struct dialog *d, const struct sip *response);
 void dialog_reply(struct dialog *d, const struct sip *request, unsigned code, const char *headers, const char *body);
+void dialog_reply_as(struct dialog *d, const struct sip *request, unsigned code, const char *headers, const char *body); /* no Contact but in `headers` */
 const struct sip *dialog_expect(struct dialog *d, const char *what); /* 3 s; learns from 1xx and 2xx of INVITE */
 #endif

@@ -398,3 +398,28 @@ Test(attempt, many_gateways_that_hang)
 	}
 	harness_kill(&h);
 }
+
+/* the BYE of an answer that nobody wants is the same one after a death: a second would be another transaction */
+Test(attempt, unwanted_answer_after_a_death)
+{
+	scene((struct harness_options){ .parameters = "SS_SIP_RESEND_INTERVAL: \"0.5,0.5,0.5\"" });
+	scene_ring();
+	dialog_cancel(&a);
+	agent_expect(&caller, "200 CANCEL", 1000);
+	dialog_ack_failure(&a, agent_expect(&caller, "487", 1000));
+	dialog_reply(&b, dialog_expect(&b, "CANCEL"), 200, NULL, NULL);
+	dialog_reply(&b, &b.invite, 487, NULL, NULL);
+	dialog_expect(&b, "ACK");
+	record_must(harness_record(&h), true, 1, 487, "cancelled");
+	harness_idle(&h, 3000);
+	dialog_reply(&b, &b.invite, 200, NULL, ANSWER); /* against all rules */
+	dialog_expect(&b, "ACK");
+	struct sip bye = *dialog_expect(&b, "BYE");
+	harness_kill(&h);
+	harness_start(&h, 0);
+	dialog_reply(&b, &b.invite, 200, NULL, ANSWER);
+	agent_again(&gw_a, "BYE", 2000);
+	agent_quiet(&gw_a, 300); /* no other */
+	dialog_reply(&b, &bye, 200, NULL, NULL);
+	scene_over();
+}

@@ -476,3 +476,51 @@ Test(call, nothing_runs_out)
 	}
 	scene_over();
 }
+
+/* RFC 3261 section 19.1.1: a Request-URI has no headers, whatever the Contact had */
+Test(call, contact_with_headers)
+{
+	char contact[200], uri[120];
+	scene((struct harness_options){ 0 });
+	scene_invite(OFFER);
+	b.agent = &gw_a;
+	snprintf(contact, sizeof contact, "Contact: <sip:%s@127.0.2.1:%u?Replaces=x&Subject=y>\r\n", "alpha", gw_a.addr.port);
+	snprintf(uri, sizeof uri, "BYE sip:alpha@127.0.2.1:%u SIP/2.0\r\n", gw_a.addr.port);
+	dialog_reply_as(&b, &b.invite, 200, contact, ANSWER);
+	dialog_expect(&a, "200 INVITE");
+	dialog_ack(&a, NULL);
+	dialog_expect(&b, "ACK");
+	b.cseq = 0;
+	dialog_send(&a, "BYE", NULL, NULL);
+	const struct sip *bye = dialog_expect(&b, "BYE");
+	cr_expect(!strncmp(bye->text, uri, strlen(uri)), "%.80s", bye->text);
+	dialog_reply(&b, bye, 200, NULL, NULL);
+	dialog_expect(&a, "200 BYE");
+	record_must(harness_record(&h), true, 1, 200, "normal");
+	scene_over();
+}
+
+/* headers.add: in INVITEs, the first and those inside the dialog, and in the BYE */
+Test(call, added_headers)
+{
+	scene((struct harness_options){ .keys = { ", headers: {add: {X-Trunk: seven}}" } });
+	scene_up();
+	cr_expect_str_eq(sip_header(&b.invite, "X-Trunk", 0), "seven");
+	dialog_send(&a, "INVITE", NULL, OFFER2);
+	const struct sip *m = dialog_expect(&b, "INVITE");
+	cr_expect_str_eq(sip_header(m, "X-Trunk", 0), "seven");
+	dialog_reply(&b, m, 200, NULL, ANSWER);
+	m = dialog_expect(&a, "200 INVITE");
+	cr_expect_str_eq(sip_header(m, "X-Trunk", 0), "");
+	dialog_ack(&a, NULL);
+	m = dialog_expect(&b, "ACK");
+	cr_expect_str_eq(sip_header(m, "X-Trunk", 0), "");
+	b.cseq = 0;
+	dialog_send(&a, "BYE", NULL, NULL);
+	m = dialog_expect(&b, "BYE");
+	cr_expect_str_eq(sip_header(m, "X-Trunk", 0), "seven");
+	dialog_reply(&b, m, 200, NULL, NULL);
+	dialog_expect(&a, "200 BYE");
+	record_must(harness_record(&h), true, 1, 200, "normal");
+	scene_over();
+}

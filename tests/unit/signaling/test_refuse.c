@@ -296,3 +296,19 @@ Test(refuse, unknown_uri_scheme)
 	record_must(harness_record(&h), true, 0, 416, "unsupported URI scheme");
 	scene_over();
 }
+
+/* maddr says where answers go; a stranger's would let it send them to anybody */
+Test(refuse, strangers_maddr_is_nobodys)
+{
+	static struct agent stranger;
+	char text[800], at[64];
+	scene((struct harness_options){ 0 });
+	agent_open(&stranger, "stranger", "127.0.9.9");
+	at[addr_format(&stranger.addr, false, at, sizeof at - 1)] = 0;
+	snprintf(text, sizeof text, "INVITE sip:15551234@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKstranger1;maddr=127.0.1.2\r\nMax-Forwards: 70\r\n"
+		"From: <sip:a@b>;tag=1\r\nTo: <sip:15551234@127.0.0.1>\r\nCall-ID: maddr1\r\nCSeq: 1 INVITE\r\nContact: <sip:%s>\r\nContent-Length: 0\r\n\r\n", at, at);
+	agent_send(&stranger, &h.sip, text);
+	agent_expect(&stranger, "403", 1000);
+	agent_quiet(&caller, 200);
+	scene_over();
+}

@@ -208,8 +208,8 @@ Test(sdp, writes_for_a_relay)
 	r.port[2] = 20010;
 	r.rtcp_port[2] = 20011;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 "
-		       "0\r\nb=AS:64\r\na=tool:x\r\n"
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 "
+		       "0\r\nb=AS:64\r\n"
 		       "m=audio 20000 RTP/AVP 8 101\r\nc=IN IP4 198.51.100.1\r\na=rtcp-fb:* nack\r\na=fmtp:101 0-15\r\n"
 		       "a=rtcp:20005 IN IP4 198.51.100.1\r\nm=video 0 RTP/AVP 31\r\nm=image 0 udptl t38\r\n");
 	cr_expect_null(memmem(written.p, written.n, "192.0.2.", 8));
@@ -223,7 +223,7 @@ Test(sdp, writes_another_family_and_user)
 	r.origin_user = SPAN("sw1");
 	r.port[0] = 20000;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=sw1 77 3 IN IP6 2001:db8::5\r\ns=A call\r\nc=IN IP6 2001:db8::5\r\nt=0 0\r\nm=audio "
+	expect_written("v=0\r\no=sw1 77 3 IN IP6 2001:db8::5\r\ns=-\r\nc=IN IP6 2001:db8::5\r\nt=0 0\r\nm=audio "
 		       "20000 RTP/AVP 8\r\n");
 }
 
@@ -233,7 +233,7 @@ Test(sdp, hold_address_stays)
 	struct sdp_rewrite r = relayed("198.51.100.1");
 	r.port[0] = 20000;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio "
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio "
 		       "20000 RTP/AVP 8\r\nc=IN IP4 0.0.0.0\r\n");
 }
 
@@ -246,7 +246,7 @@ Test(sdp, connection_is_added_where_there_is_none)
 	r.port[0] = 20000;
 	r.port[1] = 20002;
 	cr_assert_eq(write_text(&r), 0);
-	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=A call\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\nc=IN "
+	expect_written("v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=-\r\nt=0 0\r\nm=audio 20000 RTP/AVP 8\r\nc=IN "
 		       "IP4 198.51.100.1\r\n"
 		       "m=video 20002 RTP/AVP 31\r\nc=IN IP4 198.51.100.1\r\n");
 }
