@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "registrar/keepalive.h"
 #include "registrar/persist.h"
+#include "registrar/suspensions.h"
 #include "registrar/registrar.h"
 #include <errno.h>
 
@@ -170,9 +171,11 @@ int registrar_main(struct env *e)
 		e->on_stop = on_stop;
 		settle(g);
 		keepalive_open(e);
+		suspensions_open(e);
 		env_ready(e);
 		code = env_run(e);
 	}
+	suspensions_close();
 	keepalive_close();
 	persist_close();
 	registrar_close(g);

@@ -34,6 +34,16 @@ enum auth_reason {
 };
 const char *auth_reason_text(uint32_t reason); /* enum auth_reason */
 
+enum auth_event { /* of MESSAGE_AUTH */
+	AUTH_WRONG,
+	AUTH_WRONG_REGISTER, /* a REGISTER with a wrong password: a wrong password and a failed registration */
+	AUTH_FAILED_REGISTER,
+	AUTH_RIGHT,
+	AUTH_REGISTERED,
+	AUTH_UNKNOWN_NAME,
+	AUTH_RESTORED        /* a suspension from state_dir: message_auth.request is until when, .name why; the key is the receiver's affair */
+};
+
 struct auth_state {
 	uint64_t last_ms;        /* of the last event */
 	uint64_t request;        /* hash of the request that was counted last: a repetition is not counted again */

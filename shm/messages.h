@@ -17,7 +17,7 @@ enum message_type {
 	MESSAGE_UNREGISTER, /* control -> registrar: the id of an entry: takes it back until the next MESSAGE_REGISTER */
 	MESSAGE_BINDING,       /* any -> signaling: struct message_binding + texts: contact of an account of yours; taken unless it is known as new or newer */
 	MESSAGE_UNBAN,        /* control -> signaling: struct message_unban: protect.h */
-	MESSAGE_AUTH,         /* signaling -> signaling: struct message_auth: counts for a record of yours, shm/auth.h */
+	MESSAGE_AUTH,         /* signaling, registrar -> signaling: struct message_auth: counts for a record of yours, shm/auth.h */
 	MESSAGE_UNSUSPEND     /* control -> signaling: struct message_unsuspend */
 };
 struct message_datagram {

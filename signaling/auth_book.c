@@ -162,12 +162,30 @@ void book_unknown(struct sig *g, const struct auth_asker *a)
 
 /* --- messages ---------------------------------------------------------------------------------------------------- */
 
+static void restored(struct sig *g, struct auth_place *at, const struct message_auth *m)
+{
+	struct auth_state s;
+	uint64_t now = clock_ms();
+	at->key = auth_key(&g->private_key, at->kind, at->name, &at->source, (struct span){ 0 });
+	state_of(g, g->env->index, at->key, &s);
+	if (m->request <= s.until_ms)
+		return;
+	s.last_ms = now;
+	s.until_ms = m->request;
+	s.reason = (uint32_t)m->name;
+	auth_put(region_of(g, g->env->index), at, &s, now);
+}
+
 void auth_message(struct sig *g, const struct message_auth *m)
 {
 	struct auth_state s;
 	struct auth_place at = { (enum auth_kind)m->kind, { m->text, m->name_n }, m->source, m->key };
-	if ((m->kind != AUTH_TERMINAL && m->kind != AUTH_SOURCE) || m->event > AUTH_UNKNOWN_NAME || m->name_n > sizeof m->text)
+	if ((m->kind != AUTH_TERMINAL && m->kind != AUTH_SOURCE) || m->event > AUTH_RESTORED || m->name_n > sizeof m->text)
 		return;
+	if (m->event == AUTH_RESTORED) {
+		restored(g, &at, m);
+		return;
+	}
 	apply(g, &at, &(struct auth_counted){ (enum auth_event)m->event, m->request, m->name, clock_ms() }, &s);
 }
 

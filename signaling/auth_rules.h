@@ -26,14 +26,6 @@ bool auth_under_way(const struct auth_state *attempt, uint64_t now);
 enum auth_verdict auth_attempt(struct auth_state *attempt, const struct auth_limits *l, enum auth_shown shown, uint64_t request, uint64_t now);
 
 /* --- a terminal or a source --- */
-enum auth_event {
-	AUTH_WRONG,
-	AUTH_WRONG_REGISTER, /* a REGISTER with a wrong password: a wrong password and a failed registration */
-	AUTH_FAILED_REGISTER,
-	AUTH_RIGHT,
-	AUTH_REGISTERED,
-	AUTH_UNKNOWN_NAME
-};
 struct auth_counted {
 	enum auth_event event;
 	uint64_t request; /* as above */

@@ -269,6 +269,29 @@ def case_suspended_by_calls(t):
     a.expect(401)
 
 
+def case_restart_of_everything(t):
+    """With state_dir a suspension outlives the softswitch, and so does its end."""
+    c = config(t, parameters={"SS_AUTHENTICATION_MAX_RETRY": 2})
+    c["system"]["state_dir"] = f"{t.dir}/state"
+    s = t.switch(c)
+    p, q = phone(t, password="wrong"), phone(t, 21, "1002", password="wrong")
+    equal(codes(p, s, 3)[-1], 403, "a third wrong password")
+    equal(codes(q, s, 3)[-1], 403, "another's")
+    s.ctl("unsuspend", f"1002@{q.agent.ip}")
+    wait_for(lambda: len(suspended(s)) == 1, 2, "one of them")
+    until = seconds_left(suspended(s)[f"1001@{p.agent.ip}"])
+    s.stop()
+    s.control = None
+    s.start()
+    x = wait_for(lambda: suspended(s), 3, "the suspension")
+    equal(list(x), [f"1001@{p.agent.ip}"], "suspended")
+    equal((x[f"1001@{p.agent.ip}"]["kind"], x[f"1001@{p.agent.ip}"]["reason"]), ("terminal", "wrong passwords"), "how")
+    check(until - 15 < seconds_left(x[f"1001@{p.agent.ip}"]) <= until, "until when")
+    p.password, q.password, q.nonce = "secret", "secret", None
+    equal(ask(p, s).code, 403, "the right password now")
+    q.register(s)
+
+
 def case_spared(t):
     """Whoever is registered stays so, whatever others behind the same address do; a gateway is never suspended."""
     s = t.switch(config(t, parameters={"SS_AUTHENTICATION_MAX_RETRY": 2, "SS_ENDPOINT_REGISTER_RETRY": 2}, mapping={"authentication": "digest"}))
