@@ -165,8 +165,9 @@ void ledger_print(FILE *f, int records, double seconds)
 		print_role(f, roles[i]);
 	fprintf(f,
 		"\n| calls | |\n|---|---|\n| begun | %u |\n| datagrams to the softswitch, from it | %llu, %llu |\n| "
-		"records | %d |\n| found wrong | %u |\n",
-		run.started, (unsigned long long)run.sent, (unsigned long long)run.received, records, run.failures);
+		"records | %d |\n| refused for overload | %u |\n| found wrong | %u |\n",
+		run.started, (unsigned long long)run.sent, (unsigned long long)run.received, records, run.refused,
+		run.failures);
 	if (!r->streams)
 		return;
 	fprintf(f,

@@ -207,9 +207,21 @@ static void judge_records(const struct walk *w)
 		judge_failed(w, final);
 }
 
+/* A worker that was away for long refuses what has waited: with all processes killed that is right, and counted. */
+static bool overloaded(const struct walk *w)
+{
+	const struct record *r = &w->record[0];
+	return run.kills && w->n_legs == 1 && w->n_records == 1 && !r->attempt && r->final && r->code == 503 && w->leg[0]->seen_final == 503 &&
+	       strcmp(r->reason, "overload") == 0;
+}
+
 void verdict(struct walk *w)
 {
 	wrong = false;
+	if (overloaded(w)) {
+		run.refused++;
+		return;
+	}
 	if (w->n_legs && !w->leg[0]->gave_invite) { /* died before any of its INVITEs came through */
 		if (w->n_records || w->n_legs > 1)
 			fail(w, "a call that the softswitch never heard of");

@@ -160,7 +160,7 @@ struct run {
 	struct leg **leg; /* by number */
 	uint32_t n_legs, cap_legs, started;
 	uint64_t sent, received, lost, broken, parcels;
-	uint32_t failures;
+	uint32_t failures, refused; /* refused: for overload, with --kills */
 	char dir[128], net[32];
 	const char *program;
 	pid_t pid;
