@@ -44,13 +44,13 @@ def process_state(pid):
         return None
 
 
-def session_pids(sid):
-    """Living processes of a session we started."""
+def session_pids(*sids):
+    """Living processes of sessions we started."""
     out = []
     for d in os.listdir("/proc"):
         if d.isdigit():
             s = process_state(int(d))
-            if s and s[2] == sid and s[0] != "Z":
+            if s and s[2] in sids and s[0] != "Z":
                 out.append(int(d))
     return sorted(out)
 
@@ -158,7 +158,7 @@ class Switch:
 
     def pids(self):
         """Its living processes."""
-        return sorted(pid for sid in self.sessions for pid in session_pids(sid))
+        return session_pids(*self.sessions)
 
     def kill_supervisor(self):
         """Kills the supervisor and nothing else."""
