@@ -134,6 +134,13 @@ static bool is_ours(const struct pair_table *t, const struct addr *a)
 	return false;
 }
 
+/* the same for all streams of a call, so that sound and picture stay together */
+static uint64_t names_of(const struct media_leg *l)
+{
+	uint64_t seed = ((uint64_t)l->call_generation << 32 | l->call_slot) * 0x9e3779b97f4a7c15ull;
+	return (seed ^ seed >> 29) | 1;
+}
+
 static bool forward(
 	struct pair_table *t, uint32_t number, const struct packet *k, bool rtcp, struct departure *ret_departure)
 {
@@ -150,6 +157,7 @@ static bool forward(
 		count_drop(p->flow, &p->flow->dropped_source);
 		return false;
 	}
+	ret_departure->names = rtcp && p->want.kind == MEDIA_RTP && !p->want.secure ? names_of(p->leg) : 0;
 	if (rtcp)
 		return true;
 	if (!peer->want.send || peer->want.tone) { /* held, or hears the tone until the callee's answer is there */

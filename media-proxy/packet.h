@@ -17,6 +17,7 @@ struct departure {
 	struct addr from, to; /* of one family */
 	uint32_t address;     /* index of `from` */
 	uint8_t dscp;
+	uint64_t names;       /* RTCP in the clear: its names are to be hidden by this seed (rtp.h); 0: it stays as it is */
 };
 
 /* True with *ret_departure, or false: dropped, and counted in the leg's flow if there is one. */

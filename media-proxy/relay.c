@@ -226,6 +226,8 @@ static bool route(struct relay *r, const struct relay_source *s, uint32_t i, uin
 	working_done(r->head);
 	if (!good)
 		return false;
+	if (r->departure[r->n_out].names)
+		rtcp_hide_names(payload, k.n, r->departure[r->n_out].names);
 	queue(r, payload, k.n);
 	return true;
 }

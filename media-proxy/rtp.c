@@ -44,6 +44,57 @@ int rtcp_parse(const uint8_t *p, size_t n, uint32_t *ret_ssrc)
 	return 0;
 }
 
+#define RTCP_SDES 202
+enum { SDES_END, SDES_CNAME, SDES_PRIV = 8 };
+
+static size_t packet_size(const uint8_t *p)
+{
+	return 4 * (get16(p + 2) + 1u);
+}
+
+static bool is_compound(const uint8_t *p, size_t n)
+{
+	size_t at = 0;
+	while (at < n) {
+		if (n - at < 4 || p[at] >> 6 != 2 || !rtp_is_rtcp(p + at, n - at) || packet_size(p + at) > n - at)
+			return false;
+		at += packet_size(p + at);
+	}
+	return true;
+}
+
+static void hide_item(uint8_t type, uint8_t *text, size_t n, uint64_t seed)
+{
+	for (size_t i = 0; i < n; i++)
+		text[i] = type == SDES_CNAME ? (uint8_t)"0123456789abcdef"[seed >> 4 * (i % 16) & 15] : ' ';
+	if (type == SDES_PRIV && n) /* the length of its prefix */
+		text[0] = 0;
+}
+
+static void hide_chunks(uint8_t *p, size_t n, uint64_t seed)
+{
+	size_t at = 4;
+	for (unsigned chunk = 0; chunk < (p[0] & 31u) && n - at >= 4; chunk++) {
+		for (at += 4; at < n && p[at] != SDES_END; at += 2u + p[at + 1]) {
+			if (n - at < 2 || n - at - 2 < p[at + 1])
+				return;
+			hide_item(p[at], p + at + 2, p[at + 1], seed);
+		}
+		at = (at / 4 + 1) * 4; /* one null byte or more, up to the next word */
+		if (at > n)
+			return;
+	}
+}
+
+void rtcp_hide_names(uint8_t *p, size_t n, uint64_t seed)
+{
+	if (!is_compound(p, n))
+		return;
+	for (size_t at = 0; at < n; at += packet_size(p + at))
+		if (p[at + 1] == RTCP_SDES)
+			hide_chunks(p + at, packet_size(p + at), seed);
+}
+
 bool rtp_is_rtcp(const uint8_t *p, size_t n)
 {
 	return n >= 2 && p[1] >= 192 && p[1] <= 223;

@@ -24,6 +24,10 @@ int rtcp_parse(const uint8_t *p, size_t n, uint32_t *ret_ssrc);
 /* packet types 192-223, which are RTP payload types 64-95 with the marker: RTCP wherever they arrive (RFC 5761 section 4) */
 bool rtp_is_rtcp(const uint8_t *p, size_t n);
 
+/* SDES items name whoever sent them (RFC 3550 section 6.5): a CNAME becomes another of the same length, made from `seed`, the
+ * others become blanks. Nothing happens to what is not a compound of whole packets from end to end, as SRTCP is not. */
+void rtcp_hide_names(uint8_t *p, size_t n, uint64_t seed);
+
 /* What media_flow keeps of a stream, and two values only the running process needs: losing them costs one sample. */
 struct rtp_stats {
 	uint32_t ssrc, ssrc_changes;

@@ -44,7 +44,8 @@ struct media_want {                /* the changing part, two copies */
 	uint32_t clock_rate;       /* of the first codec, for jitter; 0: 8000 */
 	uint8_t tone;              /* enum media_tone: the relay plays the ring-back tone to this leg's remote; nothing else is sent there */
 	uint8_t tone_payload;      /* RTP payload type of its packets */
-	uint16_t pad[3];
+	uint8_t secure;            /* SRTP: nothing behind the first header of a packet can be read */
+	uint8_t pad[5];
 	uint64_t tone_ms;          /* clock_ms() of its start */
 };
 struct media_leg {

@@ -64,6 +64,7 @@ static void want_from(struct work *w, enum call_leg_side from, uint32_t stream, 
 	want.signal.port = 0;
 	want.latch = (uint8_t)leg_latch(w, from);
 	want.kind = m->transport == SDP_PROTO_RTP || m->transport == SDP_PROTO_SRTP ? MEDIA_RTP : MEDIA_UDPTL;
+	want.secure = m->transport == SDP_PROTO_SRTP;
 	want.dscp = (uint8_t)w->g->c->param[P_SS_QOS_RTP];
 	want.clock_rate = clock_rate(m);
 	want.mux = m->rtcp_mux;

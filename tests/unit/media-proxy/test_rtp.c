@@ -199,3 +199,38 @@ Test(rtp, continuation)
 	p = packet(65531, 0, 2);
 	cr_assert_not(rtp_continues(&s, &p));
 }
+
+/* RR, then SDES of two chunks: CNAME and TOOL; CNAME alone */
+static const uint8_t compound[] = { 0x80, 201, 0, 1, 1, 2, 3, 4, 0x82, 202, 0, 7, 1, 2, 3, 4, 1, 5, 'a', '@', 'h', 'o', 's', 6, 2, 'x', 'y', 0, 5, 6, 7, 8,
+	1, 4, '1', '0', '.', '9', 0, 0 };
+
+Test(rtp, names_are_hidden)
+{
+	uint8_t p[sizeof compound];
+	memcpy(p, compound, sizeof p);
+	rtcp_hide_names(p, sizeof p, 0x1234567890abcdefull);
+	cr_expect_eq(memcmp(p, compound, 18), 0);
+	cr_expect_eq(memcmp(p + 18, "fedcb\6\2  \0", 10), 0);
+	cr_expect_eq(memcmp(p + 28, compound + 28, 6), 0);
+	cr_expect_eq(memcmp(p + 34, "fedc\0", 6), 0);
+}
+
+Test(rtp, what_is_no_compound_stays)
+{
+	uint8_t p[sizeof compound + 4] = { 0 };
+	for (size_t n = 0; n < sizeof p; n++) { /* cut short, or something behind it, as in SRTCP */
+		if (n == sizeof compound || n == 8)
+			continue;
+		memcpy(p, compound, sizeof compound);
+		rtcp_hide_names(p, n, 7);
+		cr_expect_eq(memcmp(p, compound, sizeof compound), 0, "%zu bytes", n);
+	}
+	for (size_t i = 0; i < sizeof compound; i++) /* any byte may be anything: nothing outside is touched */
+		for (unsigned v = 0; v < 256; v++) {
+			uint8_t *q = malloc(sizeof compound);
+			memcpy(q, compound, sizeof compound);
+			q[i] = (uint8_t)v;
+			rtcp_hide_names(q, sizeof compound, 7);
+			free(q);
+		}
+}
