@@ -69,6 +69,7 @@ struct sig {
 	uint32_t n_calls, n_done, n_legs, n_cells;
 	bool draining, stopping;
 	uint64_t behind_ms;           /* clock_ms() since when half of a receive buffer or more has been in use; 0: it is not */
+	bool behind_said;             /* that it is for so long that new calls are refused */
 	uint32_t n_banned;            /* sources that are ignored, signaling/protect.h */
 	struct protect *protect;      /* private to protect.c */
 	uint32_t tracing;             /* bit i: subscription i of tandemctl trace, signaling/trace.h */

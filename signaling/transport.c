@@ -81,6 +81,21 @@ static int read_batch(struct sig *g, uint16_t listen, int fd)
 	return n;
 }
 
+static void say_behind(struct sig *g, bool behind)
+{
+	static const char text[] = "more comes in than can be worked off: new calls are refused";
+	struct message_event e = { .type = EVENT_ALARM };
+	if (g->behind_said == behind)
+		return;
+	g->behind_said = behind;
+	if (behind)
+		log_warning("%s", text);
+	else
+		log_info("the backlog is worked off: new calls are taken again");
+	if (behind)
+		env_push(g->env, seat_of(ROLE_CONTROL, 0), MESSAGE_EVENT, &e, sizeof e, text, sizeof text - 1);
+}
+
 /* what is still in the kernel when the socket is left */
 static void measure(struct sig_listen *l, bool emptied)
 {
@@ -98,6 +113,7 @@ static void measure(struct sig_listen *l, bool emptied)
 		g->behind_ms = 0;
 	else if (!g->behind_ms)
 		g->behind_ms = g->env->loop.now;
+	say_behind(g, g->behind_ms && g->env->loop.now - g->behind_ms > LATE_MS);
 }
 
 bool transport_overloaded(const struct sig *g)
