@@ -45,3 +45,17 @@ uint32_t config_account(const struct config *c, struct span id)
 			return i;
 	}
 }
+
+struct cfg_mapping_gateway config_account_settings(const struct config *c, uint32_t i)
+{
+	const struct cfg_account *a = cfg_account(c, i);
+	struct cfg_mapping_gateway g = c->plain_mapping;
+	g.id = a->id;
+	g.enabled = a->enabled;
+	g.lock = a->lock;
+	g.line_limit = a->line_limit;
+	g.callee_dial_plan = a->callee_dial_plan;
+	g.caller_dial_plan = a->caller_dial_plan;
+	g.media = a->media;
+	return g;
+}

@@ -152,7 +152,13 @@ struct cfg_account {
 	struct cfg_text id, password, ha1;
 	uint32_t max_contacts, lock, line_limit, callee_dial_plan, caller_dial_plan, media;
 	bool enabled;
-	struct cfg_text forward_unconditional, forward_period, forward_offline, forward_busy, forward_no_answer;
+	struct cfg_text forward_unconditional, forward_offline, forward_busy, forward_no_answer;
+	struct cfg_list forward_period; /* struct cfg_forward_period: the first that holds counts */
+};
+struct cfg_forward_period { /* as in struct cfg_period */
+	struct cfg_text number;
+	uint32_t days;
+	uint16_t from, to;
 };
 
 struct cfg_registration {
@@ -305,6 +311,11 @@ static inline const struct cfg_account *cfg_account(const struct config *c, uint
 }
 /* index of the account with that id; CONFIG_NONE: there is none */
 uint32_t config_account(const struct config *c, struct span id);
+/* as what an account calls: the defaults and its own keys */
+struct cfg_mapping_gateway config_account_settings(const struct config *c, uint32_t i);
+/* is it that time of the week: days bit 0 = Monday, minutes of the day; from >= to runs over midnight and belongs to the day on
+ * which it begins. Local time. */
+bool config_in_period(uint32_t days, uint16_t from, uint16_t to, uint64_t wall_ms);
 /* 0 when magic and size fit an image of `size` bytes, else -EINVAL */
 int config_verify(const struct config *c, size_t size);
 

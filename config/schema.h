@@ -175,6 +175,8 @@ uint32_t schema_each(struct compile *c, const struct node *n, const struct place
  * (*ret_null). */
 bool schema_scalar(struct compile *c, const struct type *t, const struct node *n, const struct place *place,
 	struct input *ret_in, bool *ret_null);
+bool days_read(struct compile *c, const struct node *n, const struct place *place, void *out); /* schema_mapping.c: uint32_t */
+extern const struct type type_clock;                                                          /* minutes of the day */
 extern const struct schema schema_root, schema_sip, schema_media, schema_mapping_gateway, schema_routing_gateway,
 	schema_group, schema_account, schema_registration, schema_period, schema_prefix_lists, schema_number_list,
 	schema_rate_table, schema_lrn_source;

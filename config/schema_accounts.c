@@ -1,6 +1,7 @@
 /* Sections `accounts` (who registers with us) and `registrations` (with whom we register). */
 #include "config/schema.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 /* --- accounts -------------------------------------------------------------------------------------------------- */
 
@@ -12,9 +13,60 @@ static const struct type type_ha1 = { .size = sizeof(struct cfg_text), .read = r
 static const struct type type_contacts = { .size = sizeof(uint32_t), .read = read_number, .min = 1, .max = 10,
 	.allowed = "1-10" };
 
+static const struct key forward_period_keys[] = {
+	{ "number", KEY_VALUE, FIELD(cfg_forward_period, number), .type = &type_number_text, .required = true },
+	{ "days", KEY_CUSTOM, FIELD(cfg_forward_period, days), .custom = days_read },
+	{ "from", KEY_VALUE, FIELD(cfg_forward_period, from), .type = &type_clock, .fallback = "00:00" },
+	{ "to", KEY_VALUE, FIELD(cfg_forward_period, to), .type = &type_clock, .fallback = "24:00" },
+	{ 0 }
+};
+
+static void prepare_forward_period(struct compile *c, void *out)
+{
+	(void)c;
+	((struct cfg_forward_period *)out)->days = 0x7f;
+}
+
+static void finish_forward_period(struct compile *c, const struct node *n, const struct place *place, void *out)
+{
+	const struct cfg_forward_period *p = out;
+	if (p->from == p->to)
+		errors_add(c->errors, n->at, place, "begins when it ends; a whole day is from 00:00 to 24:00");
+}
+static const struct schema schema_forward_period = { .keys = forward_period_keys, .size = sizeof(struct cfg_forward_period),
+	.prepare = prepare_forward_period, .finish = finish_forward_period };
+
+/* a list of rows with a number each; a number alone holds at any time */
+static bool forward_period_read(struct compile *c, const struct node *n, const struct place *place, void *out)
+{
+	uint32_t count = n->kind == NODE_LIST ? n->count : 1, i = 0;
+	struct cfg_forward_period *rows;
+	struct input in;
+	bool null;
+	if (n->kind != NODE_LIST && node_is_null(n))
+		return false;
+	rows = calloc(count ? count : 1, sizeof(*rows));
+	if (!rows)
+		abort();
+	for (uint32_t k = 0; k < count; k++)
+		schema_defaults(c, &schema_forward_period, &rows[k]);
+	if (n->kind == NODE_MAP)
+		schema_read(c, &schema_forward_period, n, place, rows);
+	else if (n->kind != NODE_LIST && schema_scalar(c, &type_number_text, n, place, &in, &null))
+		type_number_text.read(&in, &type_number_text, &rows->number);
+	for (const struct node *e = n->kind == NODE_LIST ? n->first : NULL; e; e = e->next, i++) {
+		struct place item = node_item(place, e, i);
+		schema_read(c, &schema_forward_period, e, &item, &rows[i]);
+	}
+	struct cfg_list list = image_list(&c->image, rows, count, sizeof(*rows));
+	memcpy(out, &list, sizeof(list));
+	free(rows);
+	return true;
+}
+
 static const struct key forward_keys[] = {
 	{ "unconditional", KEY_VALUE, FIELD(cfg_account, forward_unconditional), .type = &type_number_text },
-	{ "period", KEY_VALUE, FIELD(cfg_account, forward_period), .type = &type_number_text },
+	{ "period", KEY_CUSTOM, FIELD(cfg_account, forward_period), .custom = forward_period_read },
 	{ "offline", KEY_VALUE, FIELD(cfg_account, forward_offline), .type = &type_number_text },
 	{ "busy", KEY_VALUE, FIELD(cfg_account, forward_busy), .type = &type_number_text },
 	{ "no_answer", KEY_VALUE, FIELD(cfg_account, forward_no_answer), .type = &type_number_text },

@@ -47,17 +47,17 @@ static bool read_days(const struct input *in, const struct type *t, void *out)
 static const struct type type_days = { .size = sizeof(uint32_t), .read = read_days,
 	.allowed = "mon, tue, wed, thu, fri, sat, sun, mon-fri" };
 
-static bool days_read(struct compile *c, const struct node *n, const struct place *place, void *out)
+bool days_read(struct compile *c, const struct node *n, const struct place *place, void *out)
 {
-	struct cfg_period *period = out;
+	uint32_t *days = out;
 	struct cfg_list list;
 	if (!schema_list(c, &type_days, n, place, &list))
 		return false;
 	const uint32_t *bits = image_at(&c->image, list);
-	period->days = 0;
+	*days = 0;
 	for (uint32_t i = 0; i < list.n; i++)
-		period->days |= bits[i];
-	if (!period->days)
+		*days |= bits[i];
+	if (!*days)
 		errors_add(c->errors, n->at, place, "is empty");
 	return false;
 }
@@ -78,7 +78,7 @@ static bool read_clock(const struct input *in, const struct type *t, void *out)
 }
 
 static const struct choice period_limits[] = { { "none", PERIOD_UNLIMITED }, { 0 } };
-static const struct type type_clock = { .size = sizeof(uint16_t), .read = read_clock, .allowed = "00:00-24:00" };
+const struct type type_clock = { .size = sizeof(uint16_t), .read = read_clock, .allowed = "00:00-24:00" };
 static const struct type type_period_limit = { .size = sizeof(uint32_t), .read = read_number,
 	.choices = period_limits, .min = 0,
 	.max = 1000000, .allowed = "none, 0-1000000" };

@@ -1,15 +1,21 @@
 /* gateways, route. */
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "ctl/control.h"
 #include "ctl/view.h"
 #include "shm/call.h"
+#include "shm/capacity.h"
+#include "shm/location.h"
 #include "tables/dialplan.h"
+#include "tables/forward.h"
 #include "tables/route.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #define ROUTE_STEPS 4096u
+#define ACCOUNT_CONTACTS 5u /* called at once (behaviour section 7) */
+#define ACCOUNT_FORWARDS 5u /* of a call */
 
 static const char *const locks[] = { [LOCK_NONE] = "none", [LOCK_OUT] = "out", [LOCK_IN] = "in", [LOCK_ALL] = "all" };
 
@@ -211,19 +217,33 @@ static bool translate(struct command *c, const struct cfg_mapping_gateway *g, st
 	return v != DIALPLAN_INCOMPLETE && q->callee.n;
 }
 
-/* What the ingress gateway lets through; true: the call goes on. Cuts the tech prefix off. */
-static bool enter(struct command *c, struct route_query *q, struct json *steps)
+static uint64_t account_calls(const struct env *e, uint32_t account)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < ((const struct config *)e->config.p)->system.signaling; i++) {
+		const struct region *r = &e->region[seat_of(ROLE_SIGNALING, i)];
+		const struct account_cell *cells = region_area(r, AREA_ACCOUNTS);
+		sum += cells && account < region_count(r, AREA_ACCOUNTS) ? CMM_LOAD_SHARED(cells[account].calls) : 0;
+	}
+	return sum;
+}
+
+/* What the ingress gateway, or the account that calls, lets through; true: the call goes on. Cuts the tech prefix off. */
+static bool enter(struct command *c, struct route_query *q, uint32_t account, struct json *steps)
 {
 	const struct config *config = control_config(c->control);
-	if (q->ingress == CONFIG_NONE) {
+	struct cfg_mapping_gateway of_account;
+	if (q->ingress == CONFIG_NONE && account == CONFIG_NONE) {
 		add_step(steps, "ingress", "none given: no limits and filters of an ingress gateway");
 		return true;
 	}
-	const struct cfg_mapping_gateway *g = cfg_mapping(config, q->ingress);
+	if (account != CONFIG_NONE)
+		of_account = config_account_settings(config, account);
+	const struct cfg_mapping_gateway *g = account != CONFIG_NONE ? &of_account : cfg_mapping(config, q->ingress);
 	struct span tech = cfg_span(config, g->tech_prefix);
-	add_step(steps, "ingress", "%s", cfg_str(config, g->id));
+	add_step(steps, "ingress", "%s%s", account != CONFIG_NONE ? "account " : "", cfg_str(config, g->id));
 	if (!g->enabled || g->lock == LOCK_OUT || g->lock == LOCK_ALL) {
-		add_step(steps, "lock", "refused with 403: the gateway is %s", g->enabled ? "locked" : "disabled");
+		add_step(steps, "lock", "refused with 403: the %s is %s", account != CONFIG_NONE ? "account" : "gateway", g->enabled ? "locked" : "disabled");
 		return false;
 	}
 	if (tech.n && !span_starts(q->callee, tech)) {
@@ -246,7 +266,11 @@ static bool enter(struct command *c, struct route_query *q, struct json *steps)
 		add_step(steps, "caller_prefixes", "refused with 403");
 		return false;
 	}
-	struct view_sum s = view_sum(c->control->env, cell_mapping(config, q->ingress));
+	struct view_sum s = { 0 };
+	if (account != CONFIG_NONE)
+		s.calls = account_calls(c->control->env, account);
+	else
+		s = view_sum(c->control->env, cell_mapping(config, q->ingress));
 	if (over(s.calls, g->line_limit) || over(s.cps, g->rate_limit)) {
 		add_step(steps, "limit", "refused with 503: the %s limit is reached",
 			over(s.calls, g->line_limit) ? "line" : "rate");
@@ -308,6 +332,62 @@ static void decide(struct command *c, const struct route_query *q, struct json *
 		add_step(steps, "attempt", "%u: %s", i + 1, cfg_str(config, cfg_routing(config, gateways[i])->id));
 }
 
+/* An account as callee, registered: what would be done. */
+static void explain_account(struct command *c, const struct cfg_account *a, const struct location_contact *at, uint32_t n, struct json *steps)
+{
+	const struct config *config = control_config(c->control);
+	static const enum forward_case later[] = { FORWARD_OFFLINE, FORWARD_BUSY, FORWARD_NO_ANSWER };
+	char where[ADDR_TEXT_MAX];
+	uint32_t account = (uint32_t)(a - cfg_account(config, 0));
+	if (over(account_calls(c->control->env, account), a->line_limit)) {
+		add_step(steps, "account", "%s: refused with 503: its line limit is reached", cfg_str(config, a->id));
+		return;
+	}
+	add_step(steps, "account", "%s is registered: %u contact%s called at once", cfg_str(config, a->id), n, n > 1 ? "s are" : " is");
+	for (uint32_t i = 0; i < n; i++) {
+		addr_format(&at[i].target, false, where, sizeof(where));
+		add_step(steps, "attempt", "1: %.*s at %s%s", (int)(at[i].uri.n < 200 ? at[i].uri.n : 200), at[i].uri.p, where,
+			at[i].behind_nat ? ", behind NAT" : "");
+	}
+	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
+		struct span to = forward_number(config, a, later[i], 0);
+		if (to.n)
+			add_step(steps, "forward", "%s: to %.*s", later[i] == FORWARD_OFFLINE ? "when no contact says anything" : forward_name(later[i]),
+				(int)to.n, to.p);
+	}
+}
+
+/* The callee is an account: follows what needs no call to be tried. True: the call goes on to gateways, perhaps to another number. */
+static bool past_accounts(struct command *c, struct route_query *q, struct json *steps)
+{
+	static struct location_contact at[ACCOUNT_CONTACTS];
+	const struct config *config = control_config(c->control);
+	uint64_t wall = clock_wall_ms();
+	for (uint32_t forwards = 0, i; (i = config_account(config, q->callee)) != CONFIG_NONE; forwards++) {
+		const struct cfg_account *a = cfg_account(config, i);
+		if (!a->enabled || a->lock == LOCK_IN || a->lock == LOCK_ALL) {
+			add_step(steps, "account", "%s: refused with 403: it is %s", cfg_str(config, a->id), a->enabled ? "locked" : "disabled");
+			return false;
+		}
+		enum forward_case why = forward_at_once(config, a, wall);
+		uint32_t n = why == FORWARD_NONE ? location_lookup(c->control->env, q->callee, clock_ms(), at, ACCOUNT_CONTACTS) : 0;
+		if (n) {
+			explain_account(c, a, at, n, steps);
+			return false;
+		}
+		why = why == FORWARD_NONE ? FORWARD_OFFLINE : why;
+		struct span to = forward_number(config, a, why, wall);
+		if (!to.n || forwards >= ACCOUNT_FORWARDS) {
+			add_step(steps, "account", to.n ? "%s: refused: it is forwarded in a circle or too often" :
+				"%s: refused with 480: it is not registered and not forwarded", cfg_str(config, a->id));
+			return false;
+		}
+		add_step(steps, "forward", "account %s, %s: to %.*s", cfg_str(config, a->id), forward_name(why), (int)to.n, to.p);
+		q->callee = to;
+	}
+	return true;
+}
+
 int command_route(struct command *c)
 {
 	const struct env *e = c->control->env;
@@ -317,12 +397,14 @@ int command_route(struct command *c)
 	struct route_query q = { .callee = span_of(callee), .caller = span_of(caller), .ingress = CONFIG_NONE };
 	if (!callee)
 		return command_error(c, -EINVAL, "callee: a number is expected");
-	if (from && (q.ingress = view_mapping(config, span_of(from))) == CONFIG_NONE)
-		return command_error(c, -EINVAL, "from: %s is no mapping gateway", from);
+	uint32_t account = CONFIG_NONE;
+	if (from && (q.ingress = view_mapping(config, span_of(from))) == CONFIG_NONE &&
+		(account = config_account(config, span_of(from))) == CONFIG_NONE)
+		return command_error(c, -EINVAL, "from: %s is no mapping gateway and no account", from);
 	if (!e->routes.p || routes_config_generation(e->routes.p) != e->config.generation)
 		return command_error(c, -EAGAIN, "the routes of this configuration are being built; try again");
 	struct json *steps = js_array(), *candidates = js_array();
-	if (enter(c, &q, steps))
+	if (enter(c, &q, account, steps) && past_accounts(c, &q, steps))
 		decide(c, &q, steps, candidates);
 	js_add(c->result, "steps", steps);
 	js_add(c->result, "candidates", candidates);

@@ -298,10 +298,12 @@ static bool adopt_record(struct location *l, const struct location_record *r)
 	return true;
 }
 
-/* Chains keep what is live, each record once; a reader on its way is warned. */
+/* Chains keep what is live, each record once; a reader on its way is warned. In an empty one there is nothing to miss. */
 static void adopt_chain(const struct location *l, const struct location_head *head, uint8_t *chained)
 {
 	const uint32_t *from = &head->first;
+	if (!*from)
+		return;
 	for (uint32_t i = 0; *from; i++) {
 		uint32_t at = *from;
 		const struct location_record *r = at <= l->n_records ? &l->records[at - 1] : NULL;

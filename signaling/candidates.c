@@ -73,7 +73,7 @@ enum end_reason candidates_find(struct work *w)
 		const struct cfg_account *a = cfg_account(c, account);
 		if (!a->enabled || a->lock == LOCK_IN || a->lock == LOCK_ALL)
 			return END_LOCKED;
-		enum forward_case why = forward_at_once(c, a);
+		enum forward_case why = forward_at_once(c, a, clock_wall_ms());
 		if (why == FORWARD_NONE && fork_registered(w->g, a, w->now)) {
 			if (w->g->tracing)
 				trace_note(w->g, "route: callee %s is an account", cfg_str(c, a->id));

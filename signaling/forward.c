@@ -7,36 +7,6 @@
 #define LINE_BEGIN "Diversion: <sip:"
 #define LINE_HOST  "@forwarded>"
 
-const char *forward_text(enum forward_case why)
-{
-	static const char *const text[] = { "", "unconditional", "time-of-day", "unavailable", "user-busy", "no-answer" };
-	return (unsigned)why < sizeof text / sizeof *text ? text[why] : "";
-}
-
-static struct span number_of(const struct config *c, const struct cfg_account *a, enum forward_case why)
-{
-	switch (why) {
-	case FORWARD_UNCONDITIONAL:
-		return cfg_span(c, a->forward_unconditional);
-	case FORWARD_PERIOD:
-		return cfg_span(c, a->forward_period);
-	case FORWARD_OFFLINE:
-		return cfg_span(c, a->forward_offline);
-	case FORWARD_BUSY:
-		return cfg_span(c, a->forward_busy);
-	case FORWARD_NO_ANSWER:
-		return cfg_span(c, a->forward_no_answer);
-	default:
-		return (struct span){ 0 };
-	}
-}
-
-enum forward_case forward_at_once(const struct config *c, const struct cfg_account *a)
-{
-	(void)c;
-	return a->forward_unconditional.n ? FORWARD_UNCONDITIONAL : a->forward_period.n ? FORWARD_PERIOD : FORWARD_NONE;
-}
-
 enum forward_case forward_by_failure(enum end_reason failure, uint16_t code, bool rang)
 {
 	if (code == 486 || code == 600)
@@ -65,13 +35,13 @@ static bool has_forwarded(const struct work *w, struct span id)
 bool forward_follow(struct work *w, const struct cfg_account *a, enum forward_case why)
 {
 	const struct config *c = w->g->c;
-	struct span to = number_of(c, a, why), by = cfg_span(c, a->id);
+	struct span to = forward_number(c, a, why, clock_wall_ms()), by = cfg_span(c, a->id);
 	if (!to.n || w->s.forwards >= FORWARDS_MAX || span_eq(to, by) || has_forwarded(w, to))
 		return false;
 	struct out o = compose_begin(w->g);
 	out_begin(&o, by);
 	out_lit(&o, ";reason=");
-	out_span(&o, span_of(forward_text(why)));
+	out_span(&o, span_of(forward_reason(why)));
 	out_lit(&o, ";counter=1\r\n");
 	out_span(&o, work_text(w, TEXT_DIVERSIONS));
 	work_put(w, TEXT_DIVERSIONS, out_done(&o));
@@ -79,7 +49,7 @@ bool forward_follow(struct work *w, const struct cfg_account *a, enum forward_ca
 	work_put(w, TEXT_CALLEE, to);
 	w->s.forwards++;
 	if (w->g->tracing)
-		trace_note(w->g, "account %.*s forwards (%s) to %.*s", TRACE_SPAN(by), forward_text(why), TRACE_SPAN(to));
+		trace_note(w->g, "account %.*s forwards (%s) to %.*s", TRACE_SPAN(by), forward_reason(why), TRACE_SPAN(to));
 	return true;
 }
 

@@ -4,20 +4,14 @@
 #ifndef TANDEM_SIGNALING_FORWARD_H
 #define TANDEM_SIGNALING_FORWARD_H
 #include "signaling/work.h"
+#include "tables/forward.h"
 
 #define FORWARDS_MAX 5u
 
-enum forward_case { FORWARD_NONE, FORWARD_UNCONDITIONAL, FORWARD_PERIOD, FORWARD_OFFLINE, FORWARD_BUSY, FORWARD_NO_ANSWER };
-
-/* what applies before anybody is called: unconditional, period or none */
-enum forward_case forward_at_once(const struct config *c, const struct cfg_account *a);
 /* what a failure of an attempt that called an account means; `rang`: it had reached 180. `code` 0: a time-out */
 enum forward_case forward_by_failure(enum end_reason failure, uint16_t code, bool rang);
-/* may a call that its contacts do not take go on */
-static inline bool forward_may(const struct cfg_account *a) { return a->forward_offline.n || a->forward_busy.n || a->forward_no_answer.n; }
 /* TEXT_CALLEE becomes the number of that case, TEXT_DIVERSIONS says so; false: there is none, or it would be a loop or one too many */
 bool forward_follow(struct work *w, const struct cfg_account *a, enum forward_case why);
 /* who has forwarded last; n 0: nobody */
 struct span forward_by(const struct work *w);
-const char *forward_text(enum forward_case why); /* the reason as RFC 5806 writes it */
 #endif

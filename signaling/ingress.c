@@ -53,14 +53,7 @@ const struct cfg_mapping_gateway *ingress_settings(const struct config *c, uint3
 		return cfg_mapping(c, ingress);
 	*buffer = c->plain_mapping;
 	if (ingress_kind(ingress) == INGRESS_ACCOUNT && i < c->accounts.n) {
-		const struct cfg_account *a = cfg_account(c, i);
-		buffer->id = a->id;
-		buffer->enabled = a->enabled;
-		buffer->lock = a->lock;
-		buffer->line_limit = a->line_limit;
-		buffer->callee_dial_plan = a->callee_dial_plan;
-		buffer->caller_dial_plan = a->caller_dial_plan;
-		buffer->media = a->media;
+		*buffer = config_account_settings(c, i);
 	} else if (ingress_kind(ingress) == INGRESS_REGISTRATION && i < c->registrations.n) {
 		buffer->id = registration(c, i)->id;
 	}

@@ -20,6 +20,8 @@ static const struct script scripts[] = {
 	{ .name = "cancelled", .number = "1", .cancel = true, .code = 487, .records = 1 },
 	{ .name = "next gateway", .number = "1", .steps = "b", .first_fails = true, .code = 200, .records = 2 },
 	{ .name = "delayed offer", .number = "1", .steps = "rb", .delayed = true, .code = 200, .records = 1 },
+	{ .name = "forked", .number = "8", .steps = "rb", .forked = true, .code = 200, .records = 1 },
+	{ .name = "forked and cancelled", .number = "8", .forked = true, .cancel = true, .code = 487, .records = 1 },
 	{ .name = "refused", .number = "9", .code = 404, .records = 1 },
 };
 
@@ -78,7 +80,11 @@ int main(void)
 	uint64_t stride = all ? 1 : STRIDE, offset = all ? 0 : (uint64_t)getpid() % STRIDE, points = 0;
 	p = peers_new();
 	harness_make(&h, &(struct harness_options){ .caller = peers_caller(p), .gateway = { peers_gateway(p, 0), peers_gateway(p, 1) }, .gateways = 2,
+		.customer = ", callee_dial_plan: fork", .sections = "dial_plans: {fork: [{match: \"8*\", rewrite: \"1001\"}]}\n"
+								     "accounts: [{id: \"1001\", password: p, max_contacts: 2, line_limit: 8}]\n",
 		.media = "on", .ports = "10000-31999", .calls = 8, .parameters = "SS_SIP_RESEND_INTERVAL: \"0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1\"" });
+	/* all that begin with an 8 are for an account that is at both gateways */
+	harness_register(&h, "1001", (const struct harness_contact[]){ { .addr = peers_gateway(p, 0), .q = 500 }, { .addr = peers_gateway(p, 1) } }, 2);
 	uint64_t first = points_of_start();
 	printf("in service after %llu points; every %llu. from %llu\n", (unsigned long long)first, (unsigned long long)stride, (unsigned long long)offset);
 	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {

@@ -159,7 +159,7 @@ static const char *compose_response(const struct peers *p, const struct call_of_
 	char to[256];
 	snprintf(to, sizeof to, "%s", sip_header(m, "To", 0));
 	if (!*sip_tag(m, "To") && code > 100)
-		snprintf(to + strlen(to), sizeof to - strlen(to), ";tag=g%u", c->serial);
+		snprintf(to + strlen(to), sizeof to - strlen(to), ";tag=%c%u", side == GATEWAY && c->gateway == 0 && c->script->forked ? 'f' : 'g', c->serial);
 	int n = snprintf(text, sizeof text,
 		"SIP/2.0 %u X\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %u %s\r\nContact: <sip:%s>\r\n%sContent-Length: %zu\r\n\r\n%s", code,
 		sip_header(m, "Via", 0), sip_header(m, "From", 0), to, sip_header(m, "Call-ID", 0), m->cseq, m->method, contact(a),
@@ -197,7 +197,7 @@ void peers_call(struct peers *p, const struct addr *to, const struct script *scr
 	s->peer = *to;
 	addr_format(to, false, where, sizeof where);
 	snprintf(s->call_id, sizeof s->call_id, "crash-%u-%d", c->serial, (int)getpid());
-	snprintf(s->from, sizeof s->from, "<sip:500@caller.private>;tag=c%u", c->serial);
+	snprintf(s->from, sizeof s->from, "<sip:500%u@caller.private>;tag=c%u", c->serial, c->serial);
 	snprintf(s->to, sizeof s->to, "<sip:%s%u@%s>", script->number, c->serial, where);
 	snprintf(s->target, sizeof s->target, "sip:%s%u@%s", script->number, c->serial, where);
 	snprintf(s->branch, sizeof s->branch, "z9hG4bKc%u-1", c->serial);
@@ -332,6 +332,16 @@ static void gateway_ring(struct peers *p, struct call_of_ours *c, uint64_t now)
 	}
 }
 
+/* of gw-a, whoever has taken the call */
+static const char *first_response(const struct peers *p, struct call_of_ours *c, const struct sip *m, unsigned code)
+{
+	unsigned taker = c->gateway;
+	c->gateway = 0;
+	const char *text = compose_response(p, c, m, GATEWAY, code);
+	c->gateway = taker;
+	return text;
+}
+
 static void gateway_takes(struct peers *p, struct call_of_ours *c, unsigned gateway, const struct sip *m)
 {
 	struct side *s = &c->side[GATEWAY];
@@ -339,13 +349,18 @@ static void gateway_takes(struct peers *p, struct call_of_ours *c, unsigned gate
 	snprintf(call_id, sizeof call_id, "%s", sip_header(m, "Call-ID", 0));
 	if (c->tried[gateway]) {
 		CHECK(!strcmp(c->tried_call_id[gateway], call_id), "call %u (%s): gateway %u got a second INVITE", c->serial, c->script->name, gateway);
-		if (c->script->first_silent && gateway == 0 && !c->failed[0][0])
+		if ((c->script->first_silent || c->script->forked) && gateway == 0 && !c->failed[0][0])
 			return;
 		transmit(s, c->failed[gateway][0] ? c->failed[gateway] : s->last);
 		return;
 	}
 	c->tried[gateway] = true;
 	memcpy(c->tried_call_id[gateway], call_id, sizeof call_id);
+	if (c->script->forked && gateway == 0) {
+		c->late_at = clock_ms();
+		snprintf(c->late.text, sizeof c->late.text, "%s", first_response(p, c, m, 180));
+		return;
+	}
 	memset(s, 0, sizeof *s);
 	c->gateway = gateway;
 	s->fd = p->gateway[gateway].fd;
@@ -399,11 +414,11 @@ static void late_cancelled(struct peers *p, struct call_of_ours *c, const struct
 	struct sip invite = *m;
 	snprintf(invite.method, sizeof invite.method, "INVITE");
 	CHECK(c->late.on || c->failed[0][0], "call %u: CANCEL before any response", c->serial);
-	transmit(&first, compose_response(p, c, m, GATEWAY, 200));
+	transmit(&first, first_response(p, c, m, 200));
 	if (c->failed[0][0])
 		return;
 	c->late.on = false;
-	snprintf(c->failed[0], sizeof c->failed[0], "%s", compose_response(p, c, &invite, GATEWAY, 487));
+	snprintf(c->failed[0], sizeof c->failed[0], "%s", first_response(p, c, &invite, 487));
 	start(&c->failing, &first, c->failed[0]);
 }
 
@@ -463,7 +478,8 @@ static void came(struct peers *p, int gateway, const struct sip *m)
 	struct call_of_ours *c;
 	unsigned side = gateway < 0 ? CALLER : GATEWAY, serial;
 	if (side == GATEWAY && !m->code && !strcmp(m->method, "INVITE") && !*sip_tag(m, "To")) {
-		CHECK(sscanf(m->text, "INVITE sip:1%u@", &serial) == 1, "an INVITE to %.40s", m->text);
+		bool known = sscanf(m->text, "INVITE sip:1%u@", &serial) == 1 || sscanf(sip_header(m, "From", 0), "<sip:500%u@", &serial) == 1;
+		CHECK(known, "an INVITE to %.40s", m->text);
 		c = call_of(p, serial);
 		CHECK(c, "an INVITE of no call of ours: %u", serial);
 		gateway_takes(p, c, (unsigned)gateway, m);
@@ -481,7 +497,7 @@ static void came(struct peers *p, int gateway, const struct sip *m)
 	else if (!strcmp(m->method, "ACK"))
 		c->side[CALLER].answer.on = false;
 	else if (!strcmp(m->method, "CANCEL"))
-		c->script->first_silent && gateway == 0 ? late_cancelled(p, c, m) : gateway_cancelled(p, c, m);
+		(c->script->first_silent || c->script->forked) && gateway == 0 ? late_cancelled(p, c, m) : gateway_cancelled(p, c, m);
 	else
 		in_dialog(p, c, side, m);
 }

@@ -12,6 +12,7 @@ struct script {
 	const char *steps;         /* NULL: not answered */
 	bool first_fails;          /* gw-a answers 503 */
 	bool first_silent;         /* gw-a says nothing until its time is over, then 180 until it is cancelled */
+	bool forked;               /* gw-a and gw-b are both called: gw-a rings until it is cancelled */
 	bool cancel;               /* the caller cancels when it rings */
 	bool delayed;              /* no offer in the INVITE */
 	unsigned code;             /* of the final record */

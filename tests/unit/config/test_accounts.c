@@ -1,4 +1,5 @@
 #include "helper.h"
+#include <time.h>
 
 static struct compiled many(uint32_t n)
 {
@@ -66,4 +67,38 @@ Test(accounts, what_has_no_keys_of_its_own_has_the_global_values)
 	cr_expect(g->latch == LATCH_ANY && g->media_check == CHECK_TO_PEER && g->callee_dial_plan == CONFIG_NONE &&
 		  g->group == CONFIG_NONE && g->refer == REFER_REFUSE);
 	compiled_free(&r);
+}
+
+static bool holds(const struct config *c, const char *account, uint32_t row, const char *when)
+{
+	struct tm t = { .tm_isdst = -1 };
+	const struct cfg_account *a = cfg_account(c, config_account(c, span_of(account)));
+	const struct cfg_forward_period *p = CFG_LIST(c, &a->forward_period, struct cfg_forward_period) + row;
+	cr_assert(strptime(when, "%Y-%m-%d %H:%M", &t));
+	return config_in_period(p->days, p->from, p->to, (uint64_t)mktime(&t) * 1000);
+}
+
+Test(accounts, forwarding_by_period)
+{
+	struct compiled r = accepted(LISTEN
+		"accounts:\n"
+		"- {id: a, password: p, forward: {period: \"77\"}}\n"
+		"- {id: b, password: p, forward: {period: [{number: \"78\", days: mon-fri, from: \"18:00\", to: \"08:00\"}, {number: \"79\", days: [sat, sun]}]}}\n"
+		"- {id: c, password: p, forward: {period: {number: \"80\", from: \"09:00\", to: \"17:00\"}}}\n"
+		"- {id: d, password: p, forward: {period: null}}\n");
+	const struct config *c = r.config;
+	const struct cfg_forward_period *b = CFG_LIST(c, &cfg_account(c, 1)->forward_period, struct cfg_forward_period);
+	cr_expect(cfg_account(c, 0)->forward_period.n == 1 && cfg_account(c, 1)->forward_period.n == 2 &&
+		  cfg_account(c, 2)->forward_period.n == 1 && cfg_account(c, 3)->forward_period.n == 0);
+	cr_expect_str_eq(cfg_str(c, b[0].number), "78");
+	cr_expect(holds(c, "a", 0, "2026-11-21 00:00") && holds(c, "a", 0, "2026-11-21 23:59"));
+	/* 2026-11-20 is a Friday; a row over midnight belongs to the day on which it begins */
+	cr_expect(!holds(c, "b", 0, "2026-11-20 17:59") && holds(c, "b", 0, "2026-11-20 18:00") && holds(c, "b", 0, "2026-11-21 07:59"));
+	cr_expect(!holds(c, "b", 0, "2026-11-21 08:00") && !holds(c, "b", 0, "2026-11-21 18:00") && !holds(c, "b", 0, "2026-11-23 07:00"));
+	cr_expect(holds(c, "b", 1, "2026-11-22 12:00") && !holds(c, "b", 1, "2026-11-23 00:00"));
+	cr_expect(holds(c, "c", 0, "2026-11-23 09:00") && !holds(c, "c", 0, "2026-11-23 17:00"));
+	compiled_free(&r);
+	refuse(LISTEN "accounts: [{id: a, password: p, forward: {period: [{days: mon}]}}]\n", "sw.yaml:2:52: accounts[a].forward.period[0].number: is missing");
+	refuse(LISTEN "accounts: [{id: a, password: p, forward: {period: {number: \"1\", from: \"09:00\", to: \"09:00\"}}}]\n", NULL);
+	refuse(LISTEN "accounts: [{id: a, password: p, forward: {period: {number: \"1\", until: \"09:00\"}}}]\n", NULL);
 }

@@ -385,6 +385,10 @@ Test(account, forwarded_unconditionally)
 {
 	forwarded_at_once((struct harness_options)FORWARD("unconditional: \"15557777\", offline: \"1002\""), 1, "reason=unconditional");
 }
+Test(account, forwarded_by_period)
+{
+	forwarded_at_once((struct harness_options)FORWARD("period: {number: \"15557777\"}, offline: \"1002\""), 1, "reason=time-of-day");
+}
 Test(account, forwarded_offline)
 {
 	forwarded_at_once((struct harness_options)FORWARD("offline: \"15557777\", busy: \"1002\""), 0, "reason=unavailable");
