@@ -53,7 +53,7 @@ class Context:
         self.media_passes = not media
         c = {
             "system": {"name": "scenario", "run_dir": os.path.join(self.dir, "run"), "workers": {"signaling": workers, "media": 1},
-                       "limits": {"calls": 4000}, "drain_timeout": 3},
+                       "limits": {"calls": 4000, "endpoints": 1000}, "drain_timeout": 3},
             "log": {"level": "info"},
             "sip": {"listen": [f"udp:{self.ip(1)}:5060"]},
             "media": {"address": self.ip(1), "ports": "30000-30199", "proxy": bool(media)},

@@ -29,7 +29,7 @@ static void write_config(char *text, size_t cap, const struct harness *h, const 
 	char caller[ADDR_TEXT_MAX], gateway[ADDR_TEXT_MAX];
 	addr_format(o->caller, false, caller, sizeof caller);
 	size_t n = (size_t)snprintf(text, cap,
-		"system: {name: test, run_dir: /tmp, workers: {signaling: 1, media: 1}, limits: {calls: %u}}\n"
+		"system: {name: test, run_dir: /tmp, workers: {signaling: 1, media: 1}, limits: {calls: %u, endpoints: 1000}}\n"
 		"sip: {listen: [\"udp:127.0.0.1:%u\"]}\n"
 		"media: {address: 127.0.0.1, ports: %s, proxy: %s}\n"
 		"parameters: {%s}\n%s\n"
