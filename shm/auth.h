@@ -2,7 +2,7 @@
  * row, suspensions; and of nonces that were used, how often. In the regions of the signalling workers, bounded, without a
  * pointer: a set of AUTH_WAYS places for each hash, so that every process finds a record without a lock.
  *
- *	AUTH_ATTEMPT   an account name, a source and for other requests than REGISTER a Call-ID; belongs to the worker that has the request
+ *	AUTH_ATTEMPT   an account name, a source and a Call-ID; belongs to the worker that has the request
  *	AUTH_TERMINAL  an account name and a source; belongs to the worker that owns the name
  *	AUTH_SOURCE    a source address; belongs to the worker that owns the address
  *

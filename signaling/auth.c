@@ -19,7 +19,7 @@ struct request { /* what is judged */
 	bool shown;           /* `d` is there */
 	struct digest_credentials d;
 	struct nonce nonce;
-	struct span call_id;  /* tells attempts apart; n 0: the terminal has one at a time */
+	struct span call_id;  /* tells attempts apart: those of other phones behind the same NAT are not this one's */
 };
 
 /* --- who asks ---------------------------------------------------------------------------------------------------- */
@@ -66,16 +66,17 @@ static void who_asks(const struct sig *g, const struct event *ev, struct request
 	r->gateway = g->routes && routes_known_source(g->routes, g->c, &ev->source);
 	r->silent = !r->gateway && !g->c->param[P_SS_REPLY_UNAUTHORIZED];
 	r->shown = find_credentials(g, m, &r->d);
+	if (r->shown) /* another guess in the same transaction is no repetition */
+		r->who.request ^= hash_sip(&g->private_key, r->d.response.p, r->d.response.n);
+	r->call_id = m->call_id;
 	if (m->method == METHOD_REGISTER) {
 		r->who.name = uri_user(&m->to.u);
 		r->account = find_account(g->c, r->who.name);
 	} else if (r->shown) {
 		r->who.name = r->d.username;
 		r->account = find_account(g->c, r->who.name);
-		r->call_id = m->call_id;
 	} else {
 		name_without_credentials(g, m, r);
-		r->call_id = m->call_id;
 	}
 	/* Whoever asks for a name that nobody has is treated as if it were that of some account, always the same one: what is
 	 * offered and how long it takes tell nothing. */
@@ -200,12 +201,15 @@ static enum auth_shown judge(const struct sig *g, const struct event *ev, struct
 	return right ? SHOWN_RIGHT : SHOWN_WRONG;
 }
 
-/* The nonce once more: a count that was used, or a first use that comes after the attempt it was for is forgotten. */
-static enum auth_shown judge_nonce(const struct sig *g, const struct request *r, const struct auth_state *attempt, const struct auth_limits *l)
+/* The nonce once more: a count that was used, or a first use that comes after the attempt it was for is forgotten. One that has let
+ * somebody in before answers no challenge of this attempt: its time-out is none of its business. */
+static enum auth_shown judge_nonce(const struct sig *g, const struct request *r, struct auth_state *attempt, const struct auth_limits *l)
 {
 	enum nonce_use use = nonce_look(&g->env->region[g->env->seat], &g->private_key, r->nonce.id, count_shown(r));
 	if (use == NONCE_REPLAYED)
 		return SHOWN_STALE;
+	if (use == NONCE_AGAIN)
+		*attempt = (struct auth_state){ 0 };
 	bool late = use == NONCE_FIRST && r->nonce.age_ms > l->timeout && !auth_under_way(attempt, r->who.now);
 	return late ? SHOWN_STALE : SHOWN_RIGHT;
 }
@@ -254,7 +258,7 @@ static enum auth_result decide(struct sig *g, const struct event *ev, struct req
 		return admit(g, ev, r, ret_auth);
 	if (v == VERDICT_REFUSE || now_suspended)
 		return refuse(g, ev, r, now_suspended ? "now suspended" : attempt.over ? "time-out" : "too many challenges");
-	if (shown == SHOWN_NOTHING)
+	if (shown != SHOWN_WRONG)
 		protect_count(g, &ev->source, BAN_CHALLENGED);
 	return challenge(g, ev, r, shown == SHOWN_STALE);
 }
@@ -270,6 +274,7 @@ enum auth_result auth_check(struct sig *g, const struct event *ev, struct auth *
 	if (suspended(g, &r))
 		return refuse_suspended(g, ev, &r);
 	if (!covers_target(ev, &r)) {
+		protect_count(g, &ev->source, BAN_UNAUTHORISED);
 		answer(g, ev, 400, (struct span){ 0 });
 		return AUTH_ANSWERED;
 	}

@@ -9,6 +9,7 @@
 #define SWEEP_MS    1000u
 #define FOLLOW_MS   100u   /* how often contacts of accounts are looked at, */
 #define FOLLOW_MOST 512u   /* and how many at once */
+#define LINES_A_SECOND 10u
 #define TRUST_WAYS  4u
 #define TRUST_MIN   4096u
 #define TRUST_MAX   (1u << 20)
@@ -282,12 +283,25 @@ void protect_count(struct sig *g, const struct addr *source, enum ban_reason rea
 
 /* --- bans -------------------------------------------------------------------------------------------------------- */
 
+/* however many are banned, the log takes a few lines a second: forged sources cost nothing */
+static bool may_log(uint64_t now)
+{
+	static uint64_t second;
+	static uint32_t lines;
+	if (second != now / 1000) {
+		second = now / 1000;
+		lines = 0;
+	}
+	return lines++ < LINES_A_SECOND;
+}
+
 static void tell(struct sig *g, const struct addr *source, enum ban_reason reason)
 {
 	char text[200], address[ADDR_TEXT_MAX];
 	addr_format_ip(source, address, sizeof address);
 	int n = snprintf(text, sizeof text, "%s is ignored for %u s: %s", address, g->c->protect.ban / 1000, ban_reason_text(reason));
-	log_warning("%s", text);
+	if (may_log(clock_ms()))
+		log_warning("%s", text);
 	struct message_event e = { .type = EVENT_SUSPENDED };
 	env_push(g->env, seat_of(ROLE_CONTROL, 0), MESSAGE_EVENT, &e, sizeof e, text, (size_t)n);
 }

@@ -209,6 +209,22 @@ def case_timeout(t):
     equal(ask(p, s).code, 200, "in time")
 
 
+def case_timeout_of_another(t):
+    """What a phone has not answered keeps neither itself nor another one behind the same address out: a nonce that has let it in before
+    is good still, and each has attempts of its own."""
+    s = t.switch(config(t, parameters={"SS_SIP_AUTHENTICATION_TIMEOUT": 1, "SS_SIP_AUTHENTICATION_RETRY": 3}))
+    p, dumb = phone(t), phone(t, 20, port=5999)
+    p.register(s)
+    used = p.nonce, p.nc
+    ask(p, s, authorise=False)
+    p.nonce, p.nc = used
+    codes(dumb, s, 2, authorise=False)
+    time.sleep(1.2)
+    equal(codes(p, s, 2), [200, 200], "with the nonce of before")
+    equal(codes(dumb, s, 5, authorise=False)[-1], 403, "one that never answers")
+    equal(codes(p, s, 1, authorise=False), [401], "another one there, meanwhile")
+
+
 # --- suspension ---
 
 @shows("SS_AUTHENTICATION_MAX_RETRY", "SS_AUTHENTICATION_FAILED_SUSPEND")
@@ -249,6 +265,20 @@ def case_suspended(t):
     p.register(s)
     equal(s.ctl("unsuspend", who)[0], 1, "nobody to be let in")
     equal(s.ctl("suspended")[0], 0, "tandemctl suspended")
+
+
+def case_guesses_in_one_transaction(t):
+    """Wrong passwords that all come in one transaction are as many guesses."""
+    s = t.switch(config(t, parameters={"SS_AUTHENTICATION_MAX_RETRY": 4, "SS_ENDPOINT_REGISTER_RETRY": 0, "SS_SIP_AUTHENTICATION_RETRY": 20}))
+    p = phone(t)
+    ask(p, s)
+    via, nonce, got = p.agent.via(), p.nonce, []
+    for n in range(4):
+        p.password, p.nonce, p.nc = f"guess{n}", nonce, 0
+        sent = p.send(s, via=via, cseq=7)
+        got.append(p.agent.expect(ANY, call_id=sent.call_id).code)
+    equal(got, [401, 401, 401, 403], "answers")
+    equal(list(suspended(s)), [f"1001@{p.agent.ip}"], "suspended")
 
 
 def case_suspended_by_calls(t):
