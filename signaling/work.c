@@ -269,6 +269,8 @@ struct call_txn *txn_new(struct work *w, bool server, enum txn_method method, en
 	for (uint32_t i = 0; i < CALL_TXNS && !t; i++)
 		if (!w->s.txn[i].server && w->s.txn[i].method == METHOD_CANCEL) {
 			t = &w->s.txn[i]; /* its resends are given up */
+			if (w->send & 1u << i && t->message) /* but not itself: it is of this event */
+				work_send(w, (struct span){ block_at(w->g->blocks.plan, t->message), t->message_n }, t->listen, &t->to);
 			txn_free(w, t);
 		}
 	for (uint32_t i = 0; i < CALL_TXNS && !t; i++)

@@ -422,6 +422,63 @@ Test(account, forwarded_on_no_answer)
 	over();
 }
 
+/* ten phones in one call: it has fewer places for transactions than there are CANCELs and INVITEs in that event */
+Test(account, forwarded_on_no_answer_from_five_to_five)
+{
+	static struct agent many[10];
+	static struct dialog d[10];
+	struct harness_contact at[10] = { 0 };
+	agent_open(&caller, "caller", "127.0.1.2");
+	agent_open(&gw_a, "alpha", "127.0.2.1");
+	for (unsigned i = 0; i < 10; i++) {
+		char ip[16];
+		snprintf(ip, sizeof ip, "127.0.4.%u", i + 1);
+		agent_open(&many[i], "phone", ip);
+		at[i].addr = &many[i].addr;
+	}
+	harness_make(&h, &(struct harness_options){ .caller = &caller.addr, .gateway = { &gw_a.addr }, .gateways = 1, .parameters = "SS_SIP_TIMEOUT_RINGING: 1",
+				 .sections = "accounts: [{id: \"1001\", password: p, max_contacts: 5, forward: {no_answer: \"1002\"}},"
+					     " {id: \"1002\", password: p, max_contacts: 5}]\n" });
+	harness_register(&h, "1001", at, 5);
+	harness_register(&h, "1002", at + 5, 5);
+	harness_start(&h, 0);
+	dialog_init(&a, &caller, &h.sip, "1001");
+	dialog_send(&a, "INVITE", NULL, OFFER);
+	for (unsigned i = 0; i < 5; i++) {
+		dialog_take(&d[i], &many[i], 3000);
+		dialog_reply(&d[i], &d[i].invite, 180, NULL, NULL);
+	}
+	for (unsigned i = 0; i < 10; i++) {
+		if (i >= 5) {
+			dialog_take(&d[i], &many[i], 3000);
+			dialog_reply(&d[i], &d[i].invite, 180, NULL, NULL);
+		} else {
+			const struct sip *cancel = agent_expect(&many[i], "CANCEL", 3000);
+			cr_expect_str_eq(sip_branch(cancel), sip_branch(&d[i].invite));
+			dialog_reply(&d[i], cancel, 200, NULL, NULL);
+			dialog_reply(&d[i], &d[i].invite, 487, NULL, NULL);
+			agent_expect(&many[i], "ACK", 3000);
+		}
+	}
+	dialog_reply(&d[7], &d[7].invite, 200, NULL, ANSWER);
+	dialog_expect(&a, "180");
+	dialog_expect(&a, "200 INVITE");
+	dialog_ack(&a, NULL);
+	dialog_expect(&d[7], "ACK");
+	for (unsigned i = 5; i < 10; i++)
+		if (i != 7) {
+			const struct sip *cancel = agent_expect(&many[i], "CANCEL", 3000);
+			dialog_reply(&d[i], cancel, 200, NULL, NULL);
+			dialog_reply(&d[i], &d[i].invite, 487, NULL, NULL);
+			agent_expect(&many[i], "ACK", 3000);
+		}
+	d[7].cseq = 0;
+	scene_bye(&a, &d[7]);
+	recorded(false, 1, 480, "no answer", "1001", "1001");
+	recorded(true, 2, 200, "normal", "1002", "1001");
+	harness_finish(&h);
+}
+
 Test(account, forwarded_when_no_contact_says_anything)
 {
 	phones((struct harness_options){ .sections = ACCOUNTS(", forward: {offline: \"15557777\"}"),
