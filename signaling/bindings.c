@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define MOVE_PAUSE_MS 50u /* until a full ring is tried again */
+#define REVIEW_MOST   4096u /* records looked at in one go after a reload */
 
 struct bindings_timer { /* of a record */
 	struct wheel_timer t;
@@ -263,14 +264,17 @@ static bool review(struct sig *g, uint32_t record)
 	return true;
 }
 
+static uint32_t reviewed; /* records; the others follow piece by piece, so that no call waits for them */
+
 static void review_all(struct wheel_timer *t, uint64_t now)
 {
 	struct bindings_timer *bt = (struct bindings_timer *)t;
 	struct sig *g = bt->g;
-	for (uint32_t i = 0; i < g->location.n_records; i++) {
-		if (!location_expiry(&g->location, i) || review(g, i))
+	for (uint32_t n = 0; reviewed < g->location.n_records; reviewed++) {
+		bool moved = n < REVIEW_MOST && (!location_expiry(&g->location, reviewed) || review(g, reviewed));
+		if (moved && ++n)
 			continue;
-		wheel_add(&g->env->loop.wheel, t, now + MOVE_PAUSE_MS, review_all);
+		wheel_add(&g->env->loop.wheel, t, now + (n == REVIEW_MOST ? 1 : MOVE_PAUSE_MS), review_all);
 		return;
 	}
 }
@@ -279,6 +283,7 @@ void bindings_configure(struct sig *g)
 {
 	static struct bindings_timer again;
 	again.g = g;
+	reviewed = 0;
 	review_all(&again.t, clock_ms());
 }
 

@@ -1,7 +1,7 @@
 #include "signaling/upstream.h"
 #include "shm/registration.h"
 
-#define SEEN	 256u
+#define SEEN	 131072u /* more than there can be */
 #define AGAIN_MS 100u /* an entry that is nowhere is looked for so often */
 
 const struct cfg_registration *upstream_of(const struct config *c, const struct cfg_routing_gateway *gw)
@@ -21,6 +21,8 @@ static const struct registration *record_of(const struct sig *g, uint32_t entry)
 	uint64_t *at = &seen[entry % SEEN].at, now = g->env->loop.now;
 	if (*slot == REGISTRATION_NOWHERE && now < *at + AGAIN_MS)
 		return NULL;
+	if (!*at)
+		*slot = entry; /* at a start the registrar takes them in their order */
 	*slot = registration_find(g->env, cfg_span(g->c, r->id), *slot);
 	*at = now;
 	return registration_at(g->env, *slot);
