@@ -9,7 +9,7 @@
 static struct location_contact contact[FORK_BRANCHES]; /* large; of the attempt that begins in this event */
 static uint32_t n_contacts;
 static struct {
-	struct span uri, route;
+	struct span uri, route, callee; /* callee: the value of its To */
 	struct addr to;
 	uint16_t listen;
 } left; /* of the branch that was left in this event */
@@ -89,7 +89,8 @@ int fork_invite(struct work *w, struct body *body)
 	headers_kept_body(w, body);
 	for (uint32_t i = 0; i < n_contacts; i++) {
 		const struct location_contact *at = &contact[i];
-		int r = send_branch(w, at->uri, at->path, &at->target, listen_of(w, at), body);
+		struct msg_uri uri;
+		int r = send_branch(w, uri_parse(at->uri, &uri) == 0 ? uri_without_headers(&uri) : at->uri, at->path, &at->target, listen_of(w, at), body);
 		if (r < 0)
 			return i ? 0 : r;
 	}
@@ -110,13 +111,14 @@ static struct span uri_of(struct span invite)
 	return end ? (struct span){ p + 1, (size_t)(end - p - 1) } : (struct span){ 0 };
 }
 
-static struct span route_of(struct span invite)
+/* the value of a header that we have written; `name` with the line end before it */
+static struct span header_of(struct span invite, struct span name)
 {
 	const char *head = memmem(invite.p, invite.n, "\r\n\r\n", 4);
 	size_t n = head ? (size_t)(head - invite.p) + 2 : invite.n;
-	const char *p = memmem(invite.p, n, "\r\nRoute: ", 9);
-	const char *end = p ? memmem(p + 9, n - (size_t)(p + 9 - invite.p), "\r\n", 2) : NULL;
-	return end ? (struct span){ p + 9, (size_t)(end - p - 9) } : (struct span){ 0 };
+	const char *p = memmem(invite.p, n, name.p, name.n);
+	const char *end = p ? memmem(p + name.n, n - (size_t)(p + name.n - invite.p), "\r\n", 2) : NULL;
+	return end ? (struct span){ p + name.n, (size_t)(end - p) - name.n } : (struct span){ 0 };
 }
 
 static bool is_branch(const struct work *w, const struct call_txn *t)
@@ -139,15 +141,24 @@ void fork_leave(struct work *w, const struct call_txn *t)
 		return;
 	struct span invite = message_of(w, t); /* its block is given back after the commit */
 	left.uri = uri_of(invite);
-	left.route = route_of(invite);
+	left.route = header_of(invite, SPAN("\r\nRoute: "));
+	left.callee = header_of(invite, SPAN("\r\nTo: "));
 	left.to = t->to;
 	left.listen = t->listen;
 }
 
 int fork_again(struct work *w, struct body *body)
 {
+	char text[MSG_VALUE_BYTES];
+	struct span heard = work_text(w, TEXT_OUT_TO);
+	if (heard.n > sizeof text)
+		return -EMSGSIZE;
+	memcpy(text, heard.n ? heard.p : "", heard.n);
 	headers_kept_body(w, body);
-	return send_branch(w, left.uri, left.route, &left.to, left.listen, body);
+	work_put(w, TEXT_OUT_TO, left.callee); /* another branch may have a dialog by now */
+	int r = send_branch(w, left.uri, left.route, &left.to, left.listen, body);
+	work_put(w, TEXT_OUT_TO, (struct span){ text, heard.n });
+	return r;
 }
 
 bool fork_goes_on(const struct work *w)

@@ -265,6 +265,7 @@ Test(account, one_contact_asks_for_a_longer_session_and_gets_its_invite_again)
 	cr_expect(!strncmp(again.invite.text, p[0].invite.text, 40), "the same Request-URI: %.60s", again.invite.text);
 	cr_expect_gt(again.invite.cseq, p[0].invite.cseq);
 	cr_expect(strstr(sip_header(&again.invite, "Min-SE", 0), "1200"));
+	cr_expect_str_eq(sip_header(&again.invite, "To", 0), sip_header(&p[0].invite, "To", 0), "not in the dialog of who rings");
 	p[0] = again;
 	answers(0);
 	is_cancelled(1);
@@ -274,6 +275,21 @@ Test(account, one_contact_asks_for_a_longer_session_and_gets_its_invite_again)
 }
 
 /* --- where it is --- */
+
+Test(account, headers_of_a_contact_are_not_in_the_request_uri)
+{
+	struct harness_contact at = { .addr = &phone[0].addr, .uri = "sip:ada@10.1.2.3:5066;line=7?Subject=x&Replaces=y", .behind_nat = true };
+	phones((struct harness_options){ 0 }, 0);
+	harness_kill(&h);
+	harness_register(&h, "1001", &at, 1);
+	harness_start(&h, 0);
+	called(1);
+	cr_expect(strstr(p[0].invite.text, "INVITE sip:ada@10.1.2.3:5066;line=7 SIP/2.0\r\n") == p[0].invite.text, "%.80s", p[0].invite.text);
+	fails(0, 486);
+	told(486);
+	recorded(true, 1, 486, "busy", "1001", "1001");
+	over();
+}
 
 Test(account, behind_nat_it_is_reached_where_it_came_from_and_by_its_path)
 {
