@@ -35,6 +35,9 @@ static int compare_file(const struct supervisor *s)
 	int r = errors ? config_compile(s->file, errors, &c, &size) : -ENOMEM;
 	if (r == 0 && c->hash != config_now(s)->hash)
 		r = -ESTALE;
+	free(c);
+	if (errors)
+		config_errors_free(errors);
 	return r;
 }
 
