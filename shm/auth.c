@@ -26,9 +26,10 @@ uint64_t auth_records(const struct config *c)
 	return power_of_two(1024, 16384, c->system.endpoints / 4);
 }
 
-uint64_t nonce_records(const struct config *c)
+/* Room for the nonces of five minutes, three and a half times as many as endpoints: a set that is full makes somebody ask again. */
+uint64_t nonce_sets(const struct config *c)
 {
-	return power_of_two(8192, 131072, 2ull * c->system.endpoints);
+	return power_of_two(1024, 65536, c->system.endpoints / 2);
 }
 
 uint64_t auth_key(const struct hash_key *key, enum auth_kind kind, struct span name, const struct addr *source, struct span call_id)
@@ -182,27 +183,22 @@ void auth_drop(const struct region *own, uint32_t i)
 
 #define WINDOW 32u /* counts below the highest one that may still come */
 
-static const struct nonce_front *front_of(const struct region *own)
+static const struct nonce_set *nonce_set(const struct region *own, const struct hash_key *key, uint64_t id)
 {
-	return region_area(own, AREA_NONCES);
+	const struct nonce_set *all = region_area(own, AREA_NONCES);
+	return all + (hash_sip(key, &id, sizeof id) & (region_count(own, AREA_NONCES) - 1));
 }
 
-uint32_t nonce_floor(const struct region *own)
+uint32_t nonce_floor(const struct region *own, const struct hash_key *key, uint64_t id)
 {
-	return (uint32_t)front_of(own)->floor;
+	return (uint32_t)nonce_set(own, key, id)->floor;
 }
 
-static const struct nonce_record *nonce_set(const struct region *own, const struct hash_key *key, uint64_t id)
+static const struct nonce_record *nonce_find(const struct nonce_set *set, uint64_t id)
 {
-	const struct nonce_record *all = (const struct nonce_record *)(front_of(own) + 1);
-	return all + (hash_sip(key, &id, sizeof id) & (region_count(own, AREA_NONCES) / AUTH_WAYS - 1)) * AUTH_WAYS;
-}
-
-static const struct nonce_record *nonce_find(const struct nonce_record *set, uint64_t id)
-{
-	for (uint32_t i = 0; i < AUTH_WAYS; i++)
-		if (set[i].id == id)
-			return &set[i];
+	for (uint32_t i = 0; i < NONCE_WAYS; i++)
+		if (set->at[i].id == id)
+			return &set->at[i];
 	return NULL;
 }
 
@@ -237,18 +233,19 @@ static uint64_t with(uint64_t used, uint32_t count)
 
 void nonce_use(const struct region *own, const struct hash_key *key, uint64_t id, uint32_t count)
 {
-	const struct nonce_record *set = nonce_set(own, key, id), *n = nonce_find(set, id), *oldest = set;
+	const struct nonce_set *set = nonce_set(own, key, id);
+	const struct nonce_record *n = nonce_find(set, id), *oldest = set->at;
 	if (n) {
 		commit_u64(&n->used, with(n->used, count));
 		return;
 	}
-	for (uint32_t i = 0; i < AUTH_WAYS; i++)
-		if ((uint32_t)set[i].id < (uint32_t)oldest->id) /* free ones have 0 */
-			oldest = &set[i];
+	for (uint32_t i = 0; i < NONCE_WAYS; i++)
+		if ((uint32_t)set->at[i].id < (uint32_t)oldest->id) /* free ones have 0 */
+			oldest = &set->at[i];
 	if (oldest->id) {
 		uint32_t made = (uint32_t)oldest->id;
-		if (made > nonce_floor(own))
-			commit_release_u64(&front_of(own)->floor, made);
+		if (made > set->floor)
+			commit_release_u64(&set->floor, made);
 		commit_release_u64(&oldest->id, 0);
 	}
 	commit_u64(&oldest->used, with(0, count));

@@ -104,22 +104,25 @@ bool auth_matters(enum auth_kind kind, const struct auth_state *state, uint64_t 
 
 /* --- nonces that were used --- */
 /* One per nonce, by the worker that made it. The highest count used and a window of those before lie in one word, so that one
- * store makes a count used; a nonce that has to give way raises the floor first: nonces from before it count as expired. */
+ * store makes a count used. Each nonce has one set where it can be; one that has to give way raises the set's floor first: the
+ * set's nonces from before it count as expired, those of other sets do not. */
 struct nonce_record {
 	uint64_t id;    /* of the nonce, the deciseconds it was made at in the low half; 0: free */
 	uint64_t used;  /* highest count << 32 | bit i: the count i + 1 below it was used */
 };
-struct nonce_front {             /* in front of AREA_NONCES */
+#define NONCE_WAYS 7u
+struct nonce_set {
 	uint64_t floor;          /* deciseconds */
-	uint64_t pad[7];
+	uint64_t pad;
+	struct nonce_record at[NONCE_WAYS];
 };
 #define NONCE_ONCE UINT32_MAX /* instead of a count: credentials without one, the nonce serves this once */
 enum nonce_use { NONCE_FIRST, NONCE_AGAIN, NONCE_REPLAYED };
 /* what using the count now would be; changes nothing */
 enum nonce_use nonce_look(const struct region *own, const struct hash_key *key, uint64_t id, uint32_t count);
 void nonce_use(const struct region *own, const struct hash_key *key, uint64_t id, uint32_t count);
-uint32_t nonce_floor(const struct region *own);
+uint32_t nonce_floor(const struct region *own, const struct hash_key *key, uint64_t id); /* of the set where `id` belongs */
 
 uint64_t auth_records(const struct config *c);  /* for shm/layout.c: of AREA_AUTH */
-uint64_t nonce_records(const struct config *c); /* of AREA_NONCES */
+uint64_t nonce_sets(const struct config *c);    /* of AREA_NONCES */
 #endif

@@ -45,7 +45,7 @@ uint64_t layout_hash(void)
 		sizeof(struct registration), sizeof(struct registration_state),
 		sizeof(struct location_binding), sizeof(struct location_record), sizeof(struct location_head),
 		sizeof(struct location_front), sizeof(struct upkeep),
-		sizeof(struct auth_record), sizeof(struct nonce_front), sizeof(struct nonce_record),
+		sizeof(struct auth_record), sizeof(struct nonce_set),
 		AREA_COUNT, SEATS_MAX, COUNTER_COUNT, TEXT_COUNT, BLOCK_CLASSES, RECEIVE_BATCH, END_REASON_COUNT };
 	static const uint64_t messages[] = { sizeof(struct message_datagram), sizeof(struct message_tone), sizeof(struct message_binding),
 		sizeof(struct message_unban), sizeof(struct message_auth), sizeof(struct message_unsuspend), sizeof(struct message_call),
@@ -73,7 +73,7 @@ uint32_t account_cells(const struct config *c)
 
 uint64_t layout_front(enum area a)
 {
-	return a == AREA_JOURNAL ? sizeof(struct journal) : a == AREA_BINDINGS ? sizeof(struct location_front) : a == AREA_NONCES ? sizeof(struct nonce_front) : 0;
+	return a == AREA_JOURNAL ? sizeof(struct journal) : a == AREA_BINDINGS ? sizeof(struct location_front) : 0;
 }
 
 uint64_t layout_ring(uint32_t from_seat, uint32_t to_seat)
@@ -157,7 +157,7 @@ static void add_signaling(const struct config *c, struct region_head *h)
 	add(h, AREA_JOURNAL, calls + JOURNAL_SPARE, sizeof(struct journal_entry));
 	add(h, AREA_RECEIVE, 1, sizeof(struct receive_batch));
 	add(h, AREA_AUTH, auth_records(c), sizeof(struct auth_record));
-	add(h, AREA_NONCES, nonce_records(c), sizeof(struct nonce_record));
+	add(h, AREA_NONCES, nonce_sets(c), sizeof(struct nonce_set));
 	add(h, AREA_BINDINGS, location_share(c), sizeof(struct location_record));
 	add(h, AREA_BINDING_HEADS, location_heads(location_share(c)), sizeof(struct location_head));
 	add(h, AREA_BINDING_TEXTS, location_units(location_share(c)), LOCATION_UNIT);

@@ -48,7 +48,7 @@ enum area {
 	AREA_BINDING_TEXTS, /* bytes: rooms of the records above */
 	AREA_UPKEEP,        /* struct upkeep           registrar, see upkeep.h */
 	AREA_AUTH,          /* struct auth_record      signaling, see auth.h */
-	AREA_NONCES,        /* struct nonce_front, then struct nonce_record  signaling, see auth.h */
+	AREA_NONCES,        /* struct nonce_set  signaling, see auth.h */
 	AREA_ACCOUNTS,      /* struct account_cell        signaling, one per account, see capacity.h */
 	AREA_COUNT
 };

@@ -18,9 +18,9 @@ int nonce_read(const struct sig *g, struct span text, uint64_t now, struct nonce
 	if (token_read(&g->env->roster->token_key, TOKEN_NONCE, text, &t) < 0 || t.worker != g->env->index)
 		return -ESTALE;
 	uint32_t age = (uint32_t)(now / 100) - t.generation; /* made in the future: old */
-	if (age > NONCE_LIFE_MS / 100 || t.generation <= nonce_floor(&g->env->region[g->env->seat]))
+	uint64_t serial = (uint64_t)t.aux << 24 | t.slot, id = serial << 32 | t.generation;
+	if (age > NONCE_LIFE_MS / 100 || t.generation <= nonce_floor(&g->env->region[g->env->seat], &g->private_key, id))
 		return -ESTALE;
-	uint32_t serial = (uint32_t)t.aux << 24 | t.slot;
-	*ret_nonce = (struct nonce){ (uint64_t)serial << 32 | t.generation, (uint64_t)age * 100 };
+	*ret_nonce = (struct nonce){ id, (uint64_t)age * 100 };
 	return 0;
 }

@@ -47,10 +47,7 @@ struct account {
 
 struct message { /* of a batch, with the address of ours that it is from or for */
 	char text[TEXT];
-	union {
-		char room[CMSG_SPACE(sizeof(struct in_pktinfo))];
-		struct cmsghdr align;
-	} control;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct in_pktinfo))];
 	struct iovec iov;
 	struct sockaddr_in peer;
 };
@@ -100,8 +97,9 @@ static struct message *begin(uint32_t account)
 		flush();
 	struct message *m = &load.out[load.n_out];
 	struct in_pktinfo from = { .ipi_spec_dst.s_addr = htonl(load.first + account) };
-	m->control.align = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof from), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO };
-	memcpy(CMSG_DATA(&m->control.align), &from, sizeof from);
+	struct cmsghdr *c = (void *)m->control;
+	*c = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof from), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO };
+	memcpy(CMSG_DATA(c), &from, sizeof from);
 	return m;
 }
 
@@ -110,7 +108,7 @@ static void end(struct message *m, size_t n, const struct sockaddr_in *to)
 	m->peer = *to;
 	m->iov = (struct iovec){ m->text, n };
 	load.out_h[load.n_out] = (struct mmsghdr){ .msg_hdr = { .msg_name = &m->peer, .msg_namelen = sizeof m->peer, .msg_iov = &m->iov, .msg_iovlen = 1,
-							   .msg_control = m->control.room, .msg_controllen = sizeof m->control.room } };
+							   .msg_control = m->control, .msg_controllen = sizeof m->control } };
 	load.n_out++;
 }
 
@@ -287,7 +285,7 @@ static int receive(uint64_t now)
 		struct message *m = &load.in[k];
 		m->iov = (struct iovec){ m->text, TEXT - 1 };
 		load.in_h[k] = (struct mmsghdr){ .msg_hdr = { .msg_name = &m->peer, .msg_namelen = sizeof m->peer, .msg_iov = &m->iov, .msg_iovlen = 1,
-							 .msg_control = m->control.room, .msg_controllen = sizeof m->control.room } };
+							 .msg_control = m->control, .msg_controllen = sizeof m->control } };
 	}
 	int n = recvmmsg(load.fd, load.in_h, BATCH, MSG_DONTWAIT, NULL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)

@@ -37,7 +37,7 @@ static struct shared {
 static void make(void)
 {
 	size_t front = sizeof(struct region_head), auth = AUTH_WAYS * sizeof(struct auth_record);
-	size_t at = (front + auth + 63) / 64 * 64, size = at + sizeof(struct nonce_front) + AUTH_WAYS * sizeof(struct nonce_record);
+	size_t at = (front + auth + 63) / 64 * 64, size = at + sizeof(struct nonce_set);
 	static size_t mapped;
 	if (!mapped) {
 		region.head = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -50,7 +50,7 @@ static void make(void)
 	h->area[AREA_AUTH].at = front;
 	h->area[AREA_AUTH].n = AUTH_WAYS;
 	h->area[AREA_NONCES].at = at;
-	h->area[AREA_NONCES].n = AUTH_WAYS;
+	h->area[AREA_NONCES].n = 1;
 	shared->step = 0;
 }
 
@@ -137,7 +137,7 @@ static uint32_t count_of(uint32_t use)
 static enum nonce_use try_use(uint32_t use)
 {
 	uint64_t id = nonce_of(use);
-	if ((uint32_t)id <= nonce_floor(&region))
+	if ((uint32_t)id <= nonce_floor(&region, &key, id))
 		return NONCE_REPLAYED; /* stale */
 	return nonce_look(&region, &key, id, count_of(use));
 }

@@ -12,7 +12,7 @@ static uint64_t now = 1000000;
 static void make(uint32_t records, uint32_t nonces)
 {
 	size_t front = sizeof(struct region_head), auth = records * sizeof(struct auth_record);
-	size_t size = front + auth + 64 + sizeof(struct nonce_front) + nonces * sizeof(struct nonce_record);
+	size_t size = front + auth + 64 + nonces * sizeof(struct nonce_set);
 	struct region_head *h = aligned_alloc(64, (size + 63) / 64 * 64);
 	memset(h, 0, size);
 	h->area[AREA_AUTH].at = front;
@@ -210,13 +210,31 @@ Test(auth, without_a_count_once)
 
 Test(auth, a_nonce_that_gives_way_is_stale)
 {
-	make(8, AUTH_WAYS); /* one set */
-	for (uint32_t t = 1; t <= AUTH_WAYS; t++)
+	make(8, 1);
+	for (uint32_t t = 1; t <= NONCE_WAYS; t++)
 		uses(0xab00000000 | (10 + t), 1);
-	cr_expect_eq(nonce_floor(&region), 0);
+	cr_expect_eq(nonce_floor(&region, &key, 1), 0);
 	uses(0xab00000100, 1);
-	cr_expect_eq(nonce_floor(&region), 11, "what was forgotten cannot be used again");
+	cr_expect_eq(nonce_floor(&region, &key, 1), 11, "what was forgotten cannot be used again");
 	uses(0xab00000101, 1);
-	cr_expect_eq(nonce_floor(&region), 12);
+	cr_expect_eq(nonce_floor(&region, &key, 1), 12);
 	cr_expect_eq(uses(0xab00000100, 1), NONCE_REPLAYED);
+}
+
+Test(auth, a_full_set_makes_no_other_stale)
+{
+	uint64_t first = 0xab00000010, other = first + 1;
+	make(8, 64);
+	uses(first, 1);
+	for (uint64_t id = first + 1; !nonce_floor(&region, &key, first); id++) {
+		uses(id, 1);
+		cr_assert_lt(id, first + 100000, "it never gives way");
+	}
+	uint32_t full = 0;
+	for (uint32_t i = 0; i < 64; i++)
+		full += ((const struct nonce_set *)region_area(&region, AREA_NONCES))[i].floor > 0;
+	cr_expect_lt(full, 64, "%u of 64 sets have a floor", full);
+	while (nonce_floor(&region, &key, other))
+		other++;
+	cr_expect_eq(nonce_look(&region, &key, other, 2), NONCE_AGAIN);
 }

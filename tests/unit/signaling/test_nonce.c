@@ -11,11 +11,11 @@ static uint64_t now = 100000000;
 
 static void setup(void)
 {
-	size_t at = (sizeof(struct region_head) + 63) / 64 * 64, size = at + sizeof(struct nonce_front) + AUTH_WAYS * sizeof(struct nonce_record);
+	size_t at = (sizeof(struct region_head) + 63) / 64 * 64, size = at + sizeof(struct nonce_set);
 	struct region_head *h = aligned_alloc(64, (size + 63) / 64 * 64);
 	memset(h, 0, size);
 	h->area[AREA_NONCES].at = at;
-	h->area[AREA_NONCES].n = AUTH_WAYS;
+	h->area[AREA_NONCES].n = 1;
 	env.region[0] = (struct region){ .head = h, .size = size, .writable = true };
 	env.roster = &roster;
 }
@@ -82,10 +82,10 @@ Test(nonce, from_before_the_floor)
 {
 	char old[TOKEN_TEXT], young[TOKEN_TEXT];
 	struct nonce n;
-	const struct nonce_front *front = region_area(&env.region[0], AREA_NONCES);
+	const struct nonce_set *set = region_area(&env.region[0], AREA_NONCES);
 	nonce_make(&g, now, old);
 	nonce_make(&g, now + 100, young);
-	commit_release_u64(&front->floor, now / 100);
+	commit_release_u64(&set->floor, now / 100);
 	now += 200;
 	cr_expect_eq(reads(old, sizeof old, &n), -ESTALE);
 	cr_expect_eq(reads(young, sizeof young, &n), 0);
