@@ -56,6 +56,7 @@ struct cfg_mapping_gateway config_account_settings(const struct config *c, uint3
 	g.line_limit = a->line_limit;
 	g.callee_dial_plan = a->callee_dial_plan;
 	g.caller_dial_plan = a->caller_dial_plan;
+	g.callee_from = CALLEE_FROM_REQUEST_LINE; /* what its credentials cover; the To may be anything */
 	g.media = a->media;
 	return g;
 }

@@ -167,6 +167,7 @@ struct cfg_registration {
 	uint32_t proxy_transport, proxy_port, port; /* proxy_port 0: a name without a port (SRV) */
 	uint32_t period;   /* seconds; 0: auto */
 	uint32_t privacy;
+	uint32_t callee_from; /* of calls that arrive over it */
 	bool enabled;
 };
 

@@ -119,7 +119,7 @@ bool character_hex(unsigned char c);
 extern const struct type type_onoff, type_id, type_text, type_host, type_quotable, type_number_text, type_prefix,
 	type_path, type_token, type_secret, type_target, type_network, type_limit, type_count, type_lock,
 	type_media_mode, type_latch, type_media_check, type_reply_address, type_request_address, type_dial_plan,
-	type_number_list, type_rate_table, type_routing_gateway;
+	type_number_list, type_rate_table, type_routing_gateway, type_callee_from;
 
 /* --- keys --------------------------------------------------------------------------------------------------------- */
 

@@ -184,6 +184,7 @@ static const struct key registration_keys[] = {
 	{ "password", KEY_VALUE, FIELD(cfg_registration, password), .type = &type_secret },
 	{ "period", KEY_VALUE, FIELD(cfg_registration, period), .type = &type_period, .fallback = "default" },
 	{ "privacy", KEY_VALUE, FIELD(cfg_registration, privacy), .type = &type_privacy, .fallback = "default" },
+	{ "callee_from", KEY_VALUE, FIELD(cfg_registration, callee_from), .type = &type_callee_from, .fallback = "to" },
 	{ "enabled", KEY_VALUE, FIELD(cfg_registration, enabled), .type = &type_onoff, .fallback = "on" },
 	{ 0 }
 };

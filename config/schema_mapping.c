@@ -125,7 +125,7 @@ static const struct choice caller_froms[] = { { "from", CALLER_FROM_FROM }, { "r
 	{ "p-asserted-identity", CALLER_FROM_PAI }, { "display", CALLER_FROM_DISPLAY }, { 0 } };
 static const struct type type_authentication = { .size = sizeof(uint32_t), .read = read_choice,
 	.choices = authentications };
-static const struct type type_callee_from = { .size = sizeof(uint32_t), .read = read_choice, .choices = callee_froms };
+const struct type type_callee_from = { .size = sizeof(uint32_t), .read = read_choice, .choices = callee_froms };
 static const struct type type_caller_from = { .size = sizeof(uint32_t), .read = read_choice, .choices = caller_froms };
 
 static const struct key route_keys[] = {

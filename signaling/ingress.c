@@ -56,6 +56,7 @@ const struct cfg_mapping_gateway *ingress_settings(const struct config *c, uint3
 		*buffer = config_account_settings(c, i);
 	} else if (ingress_kind(ingress) == INGRESS_REGISTRATION && i < c->registrations.n) {
 		buffer->id = registration(c, i)->id;
+		buffer->callee_from = registration(c, i)->callee_from;
 	}
 	return buffer;
 }

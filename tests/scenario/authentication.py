@@ -133,6 +133,19 @@ def case_uri_of_another(t):
     gw.quiet(0.2)
 
 
+def case_to_of_another(t):
+    """The number that is called is the one that the credentials are about, whatever To says."""
+    s = t.switch(config(t))
+    p, gw = phone(t), t.gateway()
+    a = p.agent.call(s, "15550000", "1001", uri=f"sip:15551234@{t.ip(1)}:5060")
+    c = challenge_of(a.expect(401))
+    a.send("INVITE", body=p.agent.offer(), headers=[("Authorization", credentials(c, "1001", "secret", "INVITE", a.target))])
+    b = gw.take()
+    equal(b.invite.user("to"), "15551234", "callee")
+    b.reply(486)
+    a.expect(486)
+
+
 # --- nonces ---
 
 def case_stale(t):

@@ -539,6 +539,15 @@ def case_via_registration(t):
     a.expect(503)
 
 
+@shows("registrations.callee_from")
+def case_call_arrives_for_the_user(t):
+    """callee_from: request-line: whatever To says, such a call goes where our username leads."""
+    s, up = setup(t, callee_from="request-line")
+    up.agent.side = "caller"
+    registered(s, up)
+    up.agent.call(s, "15551234", uri=f"sip:u@{t.ip(1)}:5060").expect(404)
+
+
 def case_call_arrives(t):
     """A call from the upstream for our user is a call of that registration: routed by its callee; others from there are strangers'."""
     s, up = setup(t)
