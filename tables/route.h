@@ -62,7 +62,7 @@ uint32_t routes_find(const struct routes *r, const struct config *c, const struc
  * A port that an address names merely comes first with `authentication: ip` and digest; with ip-port it must be the source's,
  * and addresses without one select nobody. */
 uint32_t routes_ingress(const struct routes *r, const struct config *c, const struct addr *source, struct span callee);
-/* is the source any gateway's (mapping or routing)? */
+/* is the source any gateway's (mapping or routing)? Not that of a network with `authentication: digest`: anybody may be in it */
 bool routes_known_source(const struct routes *r, const struct config *c, const struct addr *source);
 /* routing gateway with that address (any port when none has that port), CONFIG_NONE: none */
 uint32_t routes_gateway_at(const struct routes *r, const struct config *c, const struct addr *source);

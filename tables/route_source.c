@@ -91,9 +91,17 @@ uint32_t routes_ingress(const struct routes *r, const struct config *c, const st
 	return found;
 }
 
+/* a network whose calls have to show credentials says nothing of who is in it */
+static bool says_who(const struct routes *r, const struct config *c, const struct route_source *s)
+{
+	for (; s; s = source_next(r, s))
+		if (s->kind != SOURCE_MAPPING || s->gateway >= c->mapping_gateways.n || cfg_mapping(c, s->gateway)->authentication != AUTH_DIGEST)
+			return true;
+	return false;
+}
+
 bool routes_known_source(const struct routes *r, const struct config *c, const struct addr *source)
 {
-	(void)c;
 	if (source->family != 4 && source->family != 6)
 		return false;
 	struct addr key = route_source_key(source, host_bits(source));
@@ -104,7 +112,7 @@ bool routes_known_source(const struct routes *r, const struct config *c, const s
 		if (masks[i].family != source->family)
 			continue;
 		key = route_source_key(source, masks[i].bits);
-		if (source_first(r, &key))
+		if (says_who(r, c, source_first(r, &key)))
 			return true;
 	}
 	return false;

@@ -158,6 +158,19 @@ Test(route_source, disabled_ones_are_nobody)
 	cr_assert(!known("10.0.1.1:1"));
 }
 
+/* whoever is in a network that has to show credentials may be anybody: 0.0.0.0/0 would make the whole world a gateway */
+Test(route_source, a_network_that_authenticates_is_not_known)
+{
+	map("0.0.0.0/0")->authentication = AUTH_DIGEST;
+	map("10.0.0.1")->authentication = AUTH_DIGEST;
+	map("10.1.0.0/16");
+	build();
+	cr_assert_eq(who("192.0.2.1:5060", "1"), 'a');
+	cr_assert(!known("192.0.2.1:5060"));
+	cr_assert(known("10.0.0.1:5060"));
+	cr_assert(known("10.1.2.3:5060"));
+}
+
 Test(route_source, routing_gateways)
 {
 	registration.proxy = source("10.0.0.7:5090");
