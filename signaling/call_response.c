@@ -210,8 +210,8 @@ static void answered(struct work *w, struct call_txn *t, const struct event *ev)
 	fork_heard(w, t);
 	if (has_sdp(ev->m) && carry_answer(w, ev, &body) < 0) {
 		/* an answer that cannot be used: the callee is let go, and the next gateway may do better */
-		end_unwanted(w->g, w, ev);
 		txn_free(w, t);
+		end_unwanted(w->g, w, ev);
 		fork_failed(w, END_REJECTED, 488);
 		return;
 	}
@@ -284,8 +284,8 @@ static void initial_invite(struct work *w, struct call_txn *t, const struct even
 		if (open)
 			fork_failed(w, END_REJECTED, m->status);
 	} else if (abandoned) {
+		txn_free(w, t); /* first: its place may be the one that the BYE gets */
 		end_unwanted(w->g, w, ev);
-		txn_free(w, t);
 	} else if (t->state == TXN_ACCEPTED) {
 		if (!span_eq(msg_tag(work_text(w, TEXT_OUT_TO)), m->to.tag))
 			end_unwanted(w->g, w, ev);

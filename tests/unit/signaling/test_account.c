@@ -495,6 +495,48 @@ Test(account, forwarded_on_no_answer_from_five_to_five)
 	harness_finish(&h);
 }
 
+/* All five answer at once: one has the call, four are acknowledged and hung up, whatever place their transactions had to leave. */
+Test(account, five_answers_at_once)
+{
+	static struct agent many[5];
+	static struct dialog d[5];
+	struct harness_contact at[5] = { 0 };
+	agent_open(&caller, "caller", "127.0.1.2");
+	agent_open(&gw_a, "alpha", "127.0.2.1");
+	for (unsigned i = 0; i < 5; i++) {
+		static const char *const name[] = { "one", "two", "three", "four", "five" };
+		char ip[16];
+		snprintf(ip, sizeof ip, "127.0.5.%u", i + 1);
+		agent_open(&many[i], name[i], ip);
+		at[i].addr = &many[i].addr;
+	}
+	harness_make(&h, &(struct harness_options){ .caller = &caller.addr, .gateway = { &gw_a.addr }, .gateways = 1,
+				 .sections = "accounts: [{id: \"1001\", password: p, max_contacts: 5}]\n" });
+	harness_register(&h, "1001", at, 5);
+	harness_start(&h, 0);
+	dialog_init(&a, &caller, &h.sip, "1001");
+	dialog_send(&a, "INVITE", NULL, OFFER);
+	for (unsigned i = 0; i < 5; i++) {
+		dialog_take(&d[i], &many[i], 3000);
+		dialog_reply(&d[i], &d[i].invite, 180, NULL, NULL);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		dialog_reply(&d[i], &d[i].invite, 200, NULL, ANSWER);
+	dialog_expect(&a, "180");
+	dialog_expect(&a, "200 INVITE");
+	dialog_ack(&a, NULL);
+	dialog_expect(&d[0], "ACK");
+	for (unsigned i = 1; i < 5; i++) {
+		dialog_reply(&d[i], agent_expect(&many[i], "CANCEL", 3000), 200, NULL, NULL);
+		agent_expect(&many[i], "ACK", 3000);
+		dialog_reply(&d[i], agent_expect(&many[i], "BYE", 3000), 200, NULL, NULL);
+	}
+	d[0].cseq = 0;
+	scene_bye(&a, &d[0]);
+	recorded(true, 1, 200, "normal", "1001", "1001");
+	harness_finish(&h);
+}
+
 Test(account, forwarded_when_no_contact_says_anything)
 {
 	phones((struct harness_options){ .sections = ACCOUNTS(", forward: {offline: \"15557777\"}"),
