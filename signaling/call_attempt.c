@@ -314,8 +314,11 @@ static void cancel(struct work *w, struct call_txn *t)
 	t->flags |= TXN_ABANDONED | TXN_CANCELLED;
 	t->resend_ms = 0;
 	t->end_ms = w->now + TXN_LIFE_MS; /* for its 487 */
-	if (!c)
+	if (!c) { /* no place: said once, which is better than not at all */
+		if (compose_cancel(w, t, &o))
+			work_send(w, out_done(&o), t->listen, &t->to);
 		return;
+	}
 	w->s.next_branch--; /* a CANCEL carries its INVITE's branch */
 	if (!compose_cancel(w, t, &o)) {
 		txn_free(w, c);

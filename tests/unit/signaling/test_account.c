@@ -495,16 +495,17 @@ Test(account, forwarded_on_no_answer_from_five_to_five)
 	harness_finish(&h);
 }
 
-/* All five answer at once: one has the call, four are acknowledged and hung up, whatever place their transactions had to leave. */
-Test(account, five_answers_at_once)
+static struct agent many[5];
+static struct dialog five[5];
+
+/* the caller calls 1001, which rings at five phones */
+static void five_ring(void)
 {
-	static struct agent many[5];
-	static struct dialog d[5];
+	static const char *const name[] = { "one", "two", "three", "four", "five" };
 	struct harness_contact at[5] = { 0 };
 	agent_open(&caller, "caller", "127.0.1.2");
 	agent_open(&gw_a, "alpha", "127.0.2.1");
 	for (unsigned i = 0; i < 5; i++) {
-		static const char *const name[] = { "one", "two", "three", "four", "five" };
 		char ip[16];
 		snprintf(ip, sizeof ip, "127.0.5.%u", i + 1);
 		agent_open(&many[i], name[i], ip);
@@ -517,23 +518,49 @@ Test(account, five_answers_at_once)
 	dialog_init(&a, &caller, &h.sip, "1001");
 	dialog_send(&a, "INVITE", NULL, OFFER);
 	for (unsigned i = 0; i < 5; i++) {
-		dialog_take(&d[i], &many[i], 3000);
-		dialog_reply(&d[i], &d[i].invite, 180, NULL, NULL);
+		dialog_take(&five[i], &many[i], 3000);
+		dialog_reply(&five[i], &five[i].invite, 180, NULL, NULL);
 	}
-	for (unsigned i = 0; i < 5; i++)
-		dialog_reply(&d[i], &d[i].invite, 200, NULL, ANSWER);
 	dialog_expect(&a, "180");
+}
+
+/* All five answer at once: one has the call, four are acknowledged and hung up, whatever place their transactions had to leave. */
+Test(account, five_answers_at_once)
+{
+	five_ring();
+	for (unsigned i = 0; i < 5; i++)
+		dialog_reply(&five[i], &five[i].invite, 200, NULL, ANSWER);
 	dialog_expect(&a, "200 INVITE");
 	dialog_ack(&a, NULL);
-	dialog_expect(&d[0], "ACK");
+	dialog_expect(&five[0], "ACK");
 	for (unsigned i = 1; i < 5; i++) {
-		dialog_reply(&d[i], agent_expect(&many[i], "CANCEL", 3000), 200, NULL, NULL);
+		dialog_reply(&five[i], agent_expect(&many[i], "CANCEL", 3000), 200, NULL, NULL);
 		agent_expect(&many[i], "ACK", 3000);
-		dialog_reply(&d[i], agent_expect(&many[i], "BYE", 3000), 200, NULL, NULL);
+		dialog_reply(&five[i], agent_expect(&many[i], "BYE", 3000), 200, NULL, NULL);
 	}
-	d[0].cseq = 0;
-	scene_bye(&a, &d[0]);
+	five[0].cseq = 0;
+	scene_bye(&a, &five[0]);
 	recorded(true, 1, 200, "normal", "1001", "1001");
+	harness_finish(&h);
+}
+
+/* every place is taken when the caller gives up: there is none for the first CANCEL */
+Test(account, all_five_are_cancelled_with_no_place_left)
+{
+	five_ring();
+	agent_quiet(&caller, 100); /* until all five have rung */
+	dialog_send(&a, "INFO", NULL, NULL);
+	const struct sip *info = agent_expect(&many[4], "INFO", 3000);
+	dialog_cancel(&a);
+	dialog_expect(&a, "200 CANCEL");
+	dialog_ack_failure(&a, dialog_expect(&a, "487 INVITE"));
+	for (unsigned i = 0; i < 5; i++) {
+		dialog_reply(&five[i], agent_expect(&many[i], "CANCEL", 3000), 200, NULL, NULL);
+		dialog_reply(&five[i], &five[i].invite, 487, NULL, NULL);
+		agent_expect(&many[i], "ACK", 3000);
+	}
+	dialog_reply(&five[4], info, 481, NULL, NULL);
+	recorded(true, 1, 487, "cancelled", "1001", "1001");
 	harness_finish(&h);
 }
 
