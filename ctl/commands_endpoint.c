@@ -3,6 +3,8 @@
 #include "ctl/control.h"
 #include "shm/location.h"
 
+#define BEAT_EVERY 8192u /* records: a hundred thousand take half a second, a million longer than silence is allowed */
+
 static void add_contact(struct json *list, const struct location_contact *at, uint64_t now)
 {
 	char source[ADDR_TEXT_MAX];
@@ -35,11 +37,14 @@ int command_endpoints(struct command *c)
 		const struct region *r = &e->region[seat_of(ROLE_SIGNALING, worker)];
 		uint32_t records = location_count(r) ? location_records(r) : 0;
 		for (uint32_t i = 0; i < records; i++) {
+			if (i % BEAT_EVERY == 0)
+				stat_set(&e->region[e->seat].head->heartbeat_ms, clock_ms());
 			int n = location_read_record(r, i, now, at, LOCATION_CONTACTS);
 			for (int k = 0; k < n; k++)
 				add_contact(list, &at[k], now);
 		}
 	}
+	stat_set(&e->region[e->seat].head->heartbeat_ms, clock_ms());
 	js_add(c->result, "endpoints", list);
 	return 0;
 }
