@@ -30,13 +30,17 @@ enum ingress_verdict ingress_identify(struct sig *g, const struct event *ev, uin
 {
 	*ret_ingress = mapping_of(g, ev);
 	*ret_account = CONFIG_NONE;
-	if (*ret_ingress != CONFIG_NONE)
-		return cfg_mapping(g->c, *ret_ingress)->authentication == AUTH_DIGEST ? by_credentials(g, ev, ret_account) : INGRESS_KNOWN;
+	bool mapped = *ret_ingress != CONFIG_NONE;
+	if (mapped && cfg_mapping(g->c, *ret_ingress)->authentication != AUTH_DIGEST)
+		return INGRESS_KNOWN;
+	/* before a network that asks everybody in it: an upstream has no account with us */
 	uint32_t up = upstream_at(g, ev);
 	if (up != CONFIG_NONE) {
 		*ret_ingress = ingress_of(INGRESS_REGISTRATION, up);
 		return INGRESS_KNOWN;
 	}
+	if (mapped)
+		return by_credentials(g, ev, ret_account);
 	if (!g->c->accounts.n && g->c->param[P_SS_REPLY_UNAUTHORIZED])
 		return INGRESS_STRANGER;
 	enum ingress_verdict v = by_credentials(g, ev, ret_account);

@@ -548,6 +548,22 @@ def case_call_arrives_for_the_user(t):
     up.agent.call(s, "15551234", uri=f"sip:u@{t.ip(1)}:5060").expect(404)
 
 
+def case_call_arrives_beside_roaming_customers(t):
+    """A mapping gateway that is everywhere, by digest, does not ask the upstream for credentials that it cannot have."""
+    c = config(t)
+    c["mapping_gateways"] = [{"id": "roaming", "addresses": ["127.0.0.0/8"], "authentication": "digest"}]
+    c["accounts"] = [{"id": "1001", "password": "secret"}]
+    up, s, gw = upstream(t), t.switch(c), t.gateway()
+    up.agent.side = "caller"
+    registered(s, up)
+    a = up.agent.call(s, "15551234", uri=f"sip:u@{t.ip(1)}:5060")
+    b = gw.take()
+    equal(s.calls()[0]["ingress"], "up", "ingress")
+    b.reply(486)
+    a.expect(486)
+    up.agent.call(s, "15551234", uri=f"sip:another@{t.ip(1)}:5060").expect(401)
+
+
 def case_call_arrives(t):
     """A call from the upstream for our user is a call of that registration: routed by its callee; others from there are strangers'."""
     s, up = setup(t)
