@@ -1,5 +1,12 @@
-"""Which gateway a call goes to, and which it does not: the keys that say so, seen from the gateways."""
-from lib import check, equal, shows
+"""Which gateway a call goes to, and which it does not: the keys that say so, seen from the gateways; at the end what holds for the
+calls of all of them."""
+import select
+import socket
+import time
+
+from lib import Unexpected, check, equal, shows
+
+IP_RECVTOS = 13   # Linux; Python has no name for it
 
 
 def goes_to(t, config, n, callee="15551234", gateways=2):
@@ -49,6 +56,33 @@ def case_priority(t):
     goes_to(t, t.config(gateways=2, routing=[{}, {"priority": 1}]), 1)
 
 
+def whoever(gws, timeout=3):
+    """The next INVITE at any of them: (which, its dialog)."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        for n, gw in enumerate(gws):
+            if any(m.method == "INVITE" and not m.again for m in gw.inbox):
+                return n, gw.take()
+        for sock in select.select([gw.sock for gw in gws], [], [], end - time.monotonic())[0]:
+            next(gw for gw in gws if gw.sock is sock)._read(0)
+    raise Unexpected(f"no INVITE at any gateway in {timeout} s")
+
+
+@shows("routing_gateways.weight")
+def case_weight(t):
+    """Of gateways that are equal one of three times the weight gets three times the calls."""
+    s = t.switch(t.config(gateways=2, each={"priority": 10}, routing=[{}, {"weight": 3}]))
+    caller, gws, count = t.caller(), [t.gateway(0), t.gateway(1)], [0, 0]
+    for _ in range(8):
+        a = caller.call(s, "15551234")
+        n, b = whoever(gws)
+        count[n] += 1
+        b.fail(486)
+        a.expect(486)
+        s.idle()
+    equal(count, [2, 6], "calls of each")
+
+
 @shows("routing_gateways.enabled")
 def case_disabled(t):
     """A gateway that is off gets no calls."""
@@ -84,6 +118,44 @@ def case_tech_prefix(t):
 def case_ingress_disabled(t):
     """As if it were not there: a stranger."""
     refused(t, t.config(mapping={"enabled": False}), 403)
+
+
+@shows("mapping_gateways.priority")
+def case_ingress_priority(t):
+    """Two customers at one address: the call is of the one with the smaller priority, whichever is named first."""
+    c = t.config()
+    first = c["mapping_gateways"][0]
+    c["mapping_gateways"].append(first | {"id": "zulu", "priority": 1})
+    s = t.switch(c)
+    caller, gw = t.caller(), t.gateway()
+    a = caller.call(s, "15551234")
+    gw.take().fail(486)
+    a.expect(486)
+    s.idle()
+    equal(s.cdrs(1)[0]["ingress"], "zulu", "whose call it is")
+
+
+@shows("mapping_gateways.authentication")
+def case_ingress_port(t):
+    """ip-port: the customer's address is not enough, its port counts too."""
+    s = t.switch(t.config(mapping={"authentication": "ip-port"}))
+    caller, other, gw = t.caller(), t.caller(port=5071), t.gateway()
+    other.call(s, "15551234").expect(403)
+    gw.quiet(0.1)
+    a = caller.call(s, "15551234")
+    gw.take().fail(486)
+    a.expect(486)
+    s.idle()
+
+
+def case_ingress_any_port(t):
+    """ip: a customer's calls may come from any port of its address."""
+    s = t.switch(t.config(mapping={"authentication": "ip"}))
+    caller, gw = t.caller(port=5071), t.gateway()
+    a = caller.call(s, "15551234")
+    gw.take().fail(486)
+    a.expect(486)
+    s.idle()
 
 
 @shows("mapping_gateways.callee_prefixes.deny")
@@ -151,3 +223,41 @@ def case_gateway_wants_relay(t):
 def case_customer_wants_relay(t):
     """One customer's calls are relayed, whatever media.proxy says."""
     is_relayed(t, mapping={"media": "must"})
+
+
+def tos(sock, timeout=3):
+    """The ToS byte of the packet that comes next, which stays there to be read."""
+    check(select.select([sock], [], [], timeout)[0], f"nothing came in {timeout} s")
+    for level, kind, data in sock.recvmsg(65535, 64, socket.MSG_PEEK)[1]:
+        if (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS):
+            return data[0]
+    raise AssertionError("no ToS byte with the packet")
+
+
+@shows("SS_QOS_SIGNAL")
+def case_tos_of_signalling(t):
+    """The ToS byte of requests and of responses."""
+    s = t.switch(t.config(parameters={"SS_QOS_SIGNAL": "0x68"}))
+    caller, gw = t.caller(), t.gateway()
+    for agent in (caller, gw):
+        agent.sock.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+    a = caller.call(s, "15551234")
+    equal(hex(tos(caller.sock)), "0x68", "ToS of the 100")
+    equal(hex(tos(gw.sock)), "0x68", "ToS of the INVITE")
+    gw.take().fail(486)
+    a.expect(486)
+    s.idle()
+
+
+@shows("SS_CDR_RECORD_TO_FILE")
+def case_no_files(t):
+    """Calls are not written down: when all has ended there is no record."""
+    s = t.switch(t.config(parameters={"SS_CDR_RECORD_TO_FILE": False}))
+    caller, gw = t.caller(), t.gateway()
+    a, b = t.established(s, caller, gw)
+    a.send("BYE")
+    b.byed()
+    a.expect(200)
+    s.idle()
+    s.stop()
+    equal(s.cdrs(), [], "records")

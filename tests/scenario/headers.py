@@ -1,5 +1,7 @@
 """Headers and bodies that belong to the ends of a call: what passes, what a gateway's headers.* change, and that nothing of a
 side's topology goes with it."""
+import re
+
 from lib import check, equal, shows
 
 ISUP = "01001100020a0302\r\nwith: a colon"
@@ -148,3 +150,23 @@ def case_isup(t):
     a.send("BYE")
     b.byed()
     a.expect(200)
+
+
+def case_boundaries(t):
+    """Each body of several parts has a boundary of its own: one who knows that of an earlier one cannot break up the next."""
+    s = t.switch(t.config(media=True))
+    caller, gw = t.caller(), t.gateway()
+    seen, part = [], "first"
+    for _ in range(3):
+        a = caller.call(s, "15551234", body=mixed(("application/sdp", caller.offer()), ("application/isup", part)),
+                        content_type="multipart/mixed;boundary=edge")
+        b = gw.take()
+        boundary = re.fullmatch(r'multipart/mixed;\s*boundary="?([^";]+)"?', b.invite.get("content-type")).group(1)
+        equal(b.invite.body.count(f"--{boundary}"), 3, "delimiters: two parts and the end")
+        check(f"\r\n\r\n{part}\r\n--{boundary}--" in b.invite.body, b.invite.body)
+        check(boundary not in seen, f"{boundary} again")
+        seen.append(boundary)
+        part = f"first\r\n--{boundary}\r\nContent-Type: text/plain\r\n\r\nlast"
+        b.fail(486)
+        a.expect(486)
+    s.idle()

@@ -5,6 +5,8 @@ import time
 import tone
 from lib import check, equal, limit, release_only, sdp, shows, wait_for
 
+IP_RECVTOS = 13   # Linux; Python has no name for it
+
 
 def talking(t, s, caller, gw, **more):
     """An established call with an RTP endpoint on each side, sending to what signalling said."""
@@ -241,3 +243,139 @@ def case_not_relayed_is_not_watched(t):
     time.sleep(2.5)
     equal(len(s.calls()), 1, "calls")
     over(s, a, b)
+
+
+def private(t, s, caller, gw, offered, answered):
+    """An established call whose ends name `offered` and `answered` as the addresses of their media."""
+    a = caller.call(s, "15551234", body=sdp(offered, caller.rtp))
+    b = gw.take()
+    b.reply(200, body=sdp(answered, gw.rtp))
+    a.expect(200)
+    a.ack()
+    b.expect("ACK")
+    return a, b
+
+
+def play_until(test, *endpoints):
+    """They play until the test holds."""
+    end = time.monotonic() + 4
+    while not test() and time.monotonic() < end:
+        tone.both(*endpoints, seconds=0.1)
+    return test()
+
+
+def latch(t, value):
+    return t.config(media=True) | {"media": {"address": t.ip(1), "ports": "30000-30199", "proxy": True, "latch": value}}
+
+
+@shows("media.latch", default_differs=False, reason="what auto does")
+def case_latch_auto(t):
+    """A caller whose SDP has an address of its own network is heard from where its signalling comes from, and gets its audio there."""
+    s = t.switch(latch(t, "auto"))
+    caller, gw = t.caller(), t.gateway()
+    a, b = private(t, s, caller, gw, t.ip(67), gw.ip)
+    left, right = tone.Endpoint(caller.ip, caller.rtp, 425), tone.Endpoint(gw.ip, gw.rtp, 1000)
+    left.to, right.to = a.answer.media, b.invite.media
+    check(play_until(lambda: left.received > 5 and right.received > 5, left, right), f"heard {left.report()} {right.report()}")
+    over(s, a, b)
+
+
+@shows("media.latch")
+def case_latch_off(t):
+    """off: only the SDP's address counts, to send to and to hear from."""
+    s = t.switch(latch(t, "off"))
+    caller, gw = t.caller(), t.gateway()
+    a, b = private(t, s, caller, gw, t.ip(67), gw.ip)
+    left, right, inside = tone.Endpoint(caller.ip, caller.rtp, 425), tone.Endpoint(gw.ip, gw.rtp, 1000), tone.Endpoint(t.ip(67), caller.rtp, 600)
+    left.to, right.to = a.answer.media, b.invite.media
+    tone.both(left, right, inside, seconds=0.3)
+    left.to, inside.to, heard = None, a.answer.media, right.received
+    check(play_until(lambda: right.received > 5, right, inside), f"from the SDP's address: {right.report()}")
+    equal((heard, left.received), (0, 0), "packets from and to the address of the signalling")
+    check(inside.received > 5, f"to the SDP's address: {inside.report()}")
+    over(s, a, b)
+
+
+@shows("mapping_gateways.latch")
+def case_latch_of_customer(t):
+    """any at the customer: its media may come from anywhere, and goes there; the gateway's may not."""
+    s = t.switch(t.config(media=True, mapping={"latch": "any"}))
+    caller, gw = t.caller(), t.gateway()
+    a, b = private(t, s, caller, gw, t.ip(67), t.ip(68))
+    left, right, other = tone.Endpoint(t.ip(66), 5555, 425), tone.Endpoint(t.ip(68), gw.rtp, 1000), tone.Endpoint(t.ip(69), 5555, 600)
+    left.to, right.to, other.to = a.answer.media, b.invite.media, b.invite.media
+    check(play_until(lambda: left.received > 5 and right.received > 5, left, right, other), f"heard {left.report()} {right.report()}")
+    equal(other.received, 0, "packets to a stranger at the gateway's side")
+    over(s, a, b)
+
+
+@shows("routing_gateways.latch")
+def case_latch_of_gateway(t):
+    """any at the gateway: its media may come from anywhere, and goes there; the customer's may not."""
+    s = t.switch(t.config(media=True, each={"latch": "any"}))
+    caller, gw = t.caller(), t.gateway()
+    a, b = private(t, s, caller, gw, t.ip(67), t.ip(68))
+    left, right, other = tone.Endpoint(t.ip(67), caller.rtp, 425), tone.Endpoint(t.ip(66), 5555, 1000), tone.Endpoint(t.ip(69), 5555, 600)
+    left.to, right.to, other.to = a.answer.media, b.invite.media, a.answer.media
+    check(play_until(lambda: left.received > 5 and right.received > 5, left, right, other), f"heard {left.report()} {right.report()}")
+    equal(other.received, 0, "packets to a stranger at the customer's side")
+    over(s, a, b)
+
+
+def behind_nat(t, **parameters):
+    """Whether the media of a caller is relayed whose Contact has an address of its own network, in the mode auto."""
+    c = t.config(media=True, parameters=parameters)
+    c["media"]["proxy"] = "auto"
+    s = t.switch(c)
+    t.media_passes = True
+    caller, gw = t.caller(), t.gateway()
+    a = caller.call(s, "15551234", drop=("Contact",), headers=[("Contact", f"<sip:phone@{t.ip(67)}:5070>")])
+    b = gw.take()
+    b.fail(486)
+    a.expect(486)
+    s.idle()
+    return b.invite.media[0] == t.ip(1)
+
+
+@shows("SS_MEDIA_PROXY_BEHIND_NAT", default_differs=False, reason="what on does")
+def case_behind_nat(t):
+    """auto: the media of a caller behind NAT is relayed."""
+    check(behind_nat(t, SS_MEDIA_PROXY_BEHIND_NAT=True), "not relayed")
+
+
+@shows("SS_MEDIA_PROXY_BEHIND_NAT")
+def case_behind_nat_off(t):
+    """auto, and NAT is no reason: its SDP passes as it is."""
+    check(not behind_nat(t, SS_MEDIA_PROXY_BEHIND_NAT=False), "relayed")
+
+
+def rtp_tos(t, env):
+    s = t.switch(t.config(media=True, parameters={"SS_QOS_RTP": "0x88"}), env=env)
+    caller, gw = t.caller(), t.gateway()
+    a, b, left, right = talking(t, s, caller, gw)
+    for e in (left, right):
+        e.sock.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+    end = time.monotonic() + 4
+    seen = {}
+    while len(seen) < 2 and time.monotonic() < end:
+        for e in (left, right):
+            e._send(time.monotonic())
+            try:
+                seen[e] = [data[0] for level, kind, data in e.sock.recvmsg(2048, 64)[1] if (level, kind) == (socket.IPPROTO_IP, socket.IP_TOS)]
+            except (BlockingIOError, ConnectionRefusedError):
+                pass
+        time.sleep(0.02)
+    equal([seen.get(e) for e in (left, right)], [[0x88], [0x88]], "ToS of RTP to the caller and to the callee")
+    over(s, a, b)
+
+
+@shows("SS_QOS_RTP")
+def case_tos(t):
+    """The ToS byte of relayed RTP."""
+    rtp_tos(t, {})
+
+
+@shows("SS_QOS_RTP")
+def case_tos_one_socket_per_port(t):
+    """The same without the kernel program that leads the port range to one socket."""
+    rtp_tos(t, {"TANDEM_RELAY": "sockets"})

@@ -2,6 +2,7 @@
 import json
 import math
 import os
+import socket
 import struct
 import subprocess
 import time
@@ -134,6 +135,22 @@ def case_not_possible(t):
         b.reply_to(b.expect("CANCEL"), 200)
         b.fail(487)
     s.idle()
+
+
+@shows("routing_gateways.codecs")
+def case_codecs(t):
+    """The tone keeps to the gateway's codec list, in the answer and in the packets: PCMU, although the caller offers PCMA first."""
+    s = start(t, "183-sdp", codecs=["PCMU"])
+    caller, gw = t.caller(), t.gateway()
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((caller.ip, caller.rtp))
+    sock.settimeout(3)
+    a, b, m = rings(t, s, caller, gw)
+    check("m=audio %d RTP/AVP 0\r" % m.media[1] in m.body, f"answer {m.body}")
+    equal(sock.recv(2048)[1] & 0x7f, 0, "payload type")
+    sock.close()
+    answered(a, b, gw, codecs=(0,))
+    over(s, a, b)
 
 
 @shows("routing_gateways.ringback_mode")

@@ -20,22 +20,13 @@ TOOL = True   # no scenario
 EXEMPT = {   # not about calls between two legs, or shown by every scenario
     "mapping_gateways.id": "a name",
     "mapping_gateways.addresses": "every scenario",
-    "mapping_gateways.priority": "tests/unit/tables: order of gateways at one address",
-    "mapping_gateways.authentication": "tests/unit/tables: with and without port",
-    "mapping_gateways.latch": "tests/scenario/media.py: the relay, by modes",
     "routing_gateways.id": "a name",
     "routing_gateways.address": "every scenario",
     "routing_gateways.addresses": "every scenario, with one address",
     "routing_gateways.transport": "every scenario, with UDP",
-    "routing_gateways.weight": "tests/unit/tables: routing",
-    "routing_gateways.latch": "tests/scenario/media.py: the relay, by modes",
     "routing_gateways.lrn.eat_prefix": "of a lookup that is not built yet: needs lrn.source",
     "routing_gateways.lrn.on_failure": "of a lookup that is not built yet: needs lrn.source",
     "routing_gateways.lrn.send_lrn": "of a lookup that is not built yet: needs lrn.source",
-    "SS_QOS_SIGNAL": "the ToS byte: not seen by a receiver on UDP without its help",
-    "SS_QOS_RTP": "the ToS byte: not seen by a receiver on UDP without its help",
-    "SS_CDR_RECORD_TO_FILE": "tests/unit/cdr: the files",
-    "SS_MEDIA_PROXY_BEHIND_NAT": "tests/unit/signaling: when media is relayed",
 }
 
 
