@@ -121,12 +121,12 @@ class Endpoints:
         return {**r, "cpu_us_each": round(cpu / max(1, r["registered"]), 1), "server_load": round(cpu / 1e6 / r["seconds"], 2)}
 
     def registrations(self, name, phones, pids):
-        """{order: rate}, said as well."""
+        """{order: (rate, CPU of each)}, said as well."""
         rates = {}
         for what, order in (("first", "register"), ("refresh", "refresh"), ("again", "register")):
             r = self.register(phones, pids, order)
             self.say(f"registering, {name}, {what}", r["failed"] == 0 and r["registered"] == self.n, **r)
-            rates[what] = r["per_s"]
+            rates[what] = r["per_s"], r["cpu_us_each"]
         return rates
 
     # -- the parts --
@@ -213,7 +213,8 @@ class Endpoints:
             k.logged("Listening on")
             time.sleep(1)
             theirs = self.registrations("kamailio", Phones(t, self.n, t.ip(1), self.core[1]), self.lib.session_pids(k.process.pid))
-            self.say("registering, ratio", **{what: round(rates[what] / theirs[what], 2) for what in rates})
+            self.say("registering, ratio to kamailio", **{what: round(rates[what][0] / theirs[what][0], 2) for what in rates},
+                     cpu={what: round(theirs[what][1] / rates[what][1], 2) for what in rates})
         finally:
             t.close()
 
@@ -233,6 +234,8 @@ class Endpoints:
             self.say("registering, tandem with state_dir, first", r["failed"] == 0, **r)
             self.look("intact, before", s, phones, caller)
             self.keep_alive(s, phones)
+            restarts = {w["role"]: w["restarts"] for w in s.workers() if w["restarts"]}
+            self.say("no process was restarted", not restarts, restarts=restarts)
             for w in s.workers():
                 took = self.kill(s, w["role"], w["index"])
                 self.look(f"intact, {w['role']} {w['index']} killed", s, phones, caller, back_in_ms=round(1000 * took, 1))
