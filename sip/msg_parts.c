@@ -212,6 +212,8 @@ static size_t find_outside(struct span s, char a, char b, bool brackets)
 
 static struct span from(struct span s, size_t at)
 {
+	if (!s.n) /* an absent header: nothing may be added to its NULL */
+		return s;
 	return at < s.n ? (struct span){ s.p + at, s.n - at } : (struct span){ s.p + s.n, 0 };
 }
 
