@@ -100,7 +100,8 @@ class Endpoints:
         self.b.say("endpoints", what=what, **row, **({} if good else {"bad": True}))
 
     def context(self, net):
-        t = self.lib.Context(f"bench{net}", net, self.b.options)
+        self.b.options.net = net
+        t = self.lib.Context(f"bench{net}", self.b.options)
         t.lib, t.leak_check = self.lib, False
         return t
 

@@ -73,7 +73,7 @@ def shown():
     from importlib.machinery import SourceFileLoader
     runner = SourceFileLoader("scenario_run", os.path.join(HERE, "run")).load_module()
     out = {}
-    for name, (f, _) in runner.cases().items():
+    for name, f in runner.cases().items():
         for key in getattr(f, "shows", ()):
             out.setdefault(key, []).append((name, f))
     return out

@@ -47,7 +47,7 @@ class Agent:
 
     def _read(self, timeout):
         """One new message into the inbox; False when nothing came in time."""
-        if not select.select([self.sock], [], [], max(0, timeout))[0]:
+        if self.sock.fileno() < 0 or not select.select([self.sock], [], [], max(0, timeout))[0]:
             return False
         raw, source = self.sock.recvfrom(65535)
         self.log.append((time.monotonic(), "<", raw))

@@ -1,4 +1,4 @@
-"""What a scenario is given: addresses of its own (127.BLOCK.NET.x: the block is the run's, the net the case's), a directory of
+"""What a scenario is given: addresses of its own (127.BLOCK.NET.x: the block is the run's, the net the case's while it runs), a directory of
 its own, agents, softswitches, and the checks that hold for every scenario: no topology of one side on the other, no complaint in
 the log, a clean stop."""
 import os
@@ -15,8 +15,8 @@ class Skip(Exception):
 
 
 class Context:
-    def __init__(self, name, net, options):
-        self.name, self.net, self.options = name, net, options
+    def __init__(self, name, options):
+        self.name, self.net, self.options = name, options.net, options
         base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.dir = tempfile.mkdtemp(prefix=f"tandem-{name.replace('.', '-')}-", dir=base)
         self.agents, self.switches, self.loads = [], [], []
@@ -26,9 +26,7 @@ class Context:
         self.started = time.monotonic()
 
     def ip(self, host):
-        lap, net = divmod(self.net - 10, 240)   # more cases than networks share them, with hosts of their own
-        assert host < 100 and lap < 2, "no address left"
-        return f"127.{self.options.block}.{net + 10}.{host + 100 * lap}"
+        return f"127.{self.options.block}.{self.net}.{host}"
 
     # -- the cast --
     def agent(self, name, ip, port, side, rtp):
