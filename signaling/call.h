@@ -71,6 +71,8 @@ void call_journal_publish(struct work *w);        /* part of work_commit() */
 /* --- call_timer.c --- */
 void call_timer_expired(struct sig *g, uint32_t slot, uint64_t now);
 void call_hangup_order(struct sig *g, uint32_t slot, uint32_t generation, enum end_reason reason);
+/* a request of ours inside a dialog that gets no answer: whoever asked for it hears `code` */
+void call_unanswered(struct work *w, struct call_txn *t, uint16_t code);
 
 /* --- adopt.c --- */
 int adopt(struct sig *g); /* builds all private state from the region; 0 or -ENOMEM */

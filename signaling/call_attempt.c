@@ -119,10 +119,24 @@ static void put_charged(struct work *w)
 	work_put(w, TEXT_CHARGED, by.n ? by : from.n ? from : work_text(w, TEXT_EGRESS));
 }
 
+/* What the caller has asked inside an early dialog of the callee goes no further when that is no more: a late answer would be taken
+ * for one of the next dialog's. */
+static void close_requests(struct work *w)
+{
+	for (uint32_t i = 0; i < CALL_TXNS; i++) {
+		struct call_txn *t = &w->s.txn[i];
+		bool open = t->state == TXN_CALLING || t->state == TXN_PROCEEDING;
+		bool ending = t->method == METHOD_INVITE || t->method == METHOD_CANCEL || t->method == METHOD_BYE;
+		if (open && !t->server && t->leg == LEG_CALLEE && !ending)
+			call_unanswered(w, t, t->method == METHOD_PRACK && !(t->flags & TXN_OFFER) ? 200 : 481);
+	}
+}
+
 static void open_attempt(struct work *w, const struct cfg_routing_gateway *gw)
 {
 	struct call_state *s = &w->s;
 	struct call_leg *leg = &s->leg[LEG_CALLEE];
+	close_requests(w);
 	s->attempt++;
 	s->stage = STAGE_INVITE;
 	s->stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
@@ -188,6 +202,7 @@ static bool repeat(struct work *w, struct span uri, const struct addr *to)
 	if (w->s.config_generation != c->generation || w->s.gateway >= c->routing_gateways.n)
 		return false;
 	const struct cfg_routing_gateway *gw = cfg_routing(c, w->s.gateway);
+	close_requests(w);
 	w->s.stage = STAGE_INVITE;
 	w->s.stage_at = w->now + stage_limit(STAGE_INVITE, &gw->timeouts);
 	leg->cseq_local++;

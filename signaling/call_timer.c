@@ -44,6 +44,14 @@ static void answer_pair(struct work *w, struct call_txn *t, uint16_t code)
 	}
 }
 
+void call_unanswered(struct work *w, struct call_txn *t, uint16_t code)
+{
+	if (t->flags & TXN_OFFER)
+		media_refuse(w, t->leg);
+	answer_pair(w, t, code);
+	txn_free(w, t);
+}
+
 static void client_over(struct work *w, struct call_txn *t)
 {
 	if (t->flags & TXN_INITIAL && t->state == TXN_CALLING && w->s.phase == CALL_SETUP && !(t->flags & TXN_ABANDONED)) {
@@ -51,12 +59,10 @@ static void client_over(struct work *w, struct call_txn *t)
 		fork_failed(w, END_INVITE_TIMEOUT, 0);
 		return;
 	}
-	if (t->state == TXN_CALLING || t->state == TXN_PROCEEDING) {
-		if (t->flags & TXN_OFFER)
-			media_refuse(w, t->leg);
-		answer_pair(w, t, 408);
-	} /* a refresh of ours counts as unanswered, no more */
-	txn_free(w, t);
+	if (t->state == TXN_CALLING || t->state == TXN_PROCEEDING)
+		call_unanswered(w, t, 408); /* a refresh of ours counts as unanswered, no more */
+	else
+		txn_free(w, t);
 }
 
 static void txn_over(struct work *w, struct call_txn *t)
