@@ -423,3 +423,32 @@ Test(attempt, unwanted_answer_after_a_death)
 	dialog_reply(&b, &bye, 200, NULL, NULL);
 	scene_over();
 }
+
+/* --- what is asked inside an early dialog that is given up --- */
+
+/* the caller is told at once, and an answer that comes after all moves nothing of the next gateway's dialog */
+Test(attempt, update_of_the_gateway_before)
+{
+	static struct dialog next;
+	scene((struct harness_options){ 0 });
+	scene_invite(OFFER);
+	dialog_reply(&b, &b.invite, 181, NULL, NULL);
+	dialog_expect(&a, "181");
+	dialog_send(&a, "UPDATE", NULL, NULL);
+	const struct sip update = *dialog_expect(&b, "UPDATE");
+	dialog_reply(&b, &b.invite, 503, NULL, NULL);
+	dialog_expect(&b, "ACK");
+	dialog_expect(&a, "481 UPDATE");
+	dialog_take(&next, &gw_b, 3000);
+	dialog_reply(&next, &next.invite, 200, NULL, ANSWER);
+	dialog_expect(&a, "200 INVITE");
+	dialog_ack(&a, NULL);
+	dialog_expect(&next, "ACK");
+	dialog_reply(&b, &update, 200, NULL, NULL);
+	usleep(20000);
+	record_must(harness_record(&h), false, 1, 503, "rejected by gateway");
+	scene_bye(&a, &next);
+	record_must(harness_record(&h), true, 2, 200, "normal");
+	agent_quiet(&gw_a, 50);
+	scene_over();
+}
