@@ -142,9 +142,10 @@ static bool next_text(struct span *rest, char *to, size_t cap, struct span *ret)
 		if (n == cap)
 			return false;
 		if (c == '\\') {
-			if (f.n - i < 3 || hex(f.p[i + 1]) < 0 || hex(f.p[i + 2]) < 0)
+			int high = f.n - i < 3 ? -1 : hex(f.p[i + 1]), low = f.n - i < 3 ? -1 : hex(f.p[i + 2]);
+			if (high < 0 || low < 0)
 				return false;
-			c = (char)(hex(f.p[i + 1]) << 4 | hex(f.p[i + 2]));
+			c = (char)(high * 16 + low);
 			i += 2;
 		}
 		to[n++] = c;

@@ -4,6 +4,7 @@
 #include "shm/auth.h"
 #include "shm/counters.h"
 #include "shm/messages.h"
+#include <inttypes.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static void write_one(FILE *f, const struct auth_record *r, uint64_t now)
 {
 	char source[ADDR_TEXT_MAX];
 	addr_format_ip(&r->source, source, sizeof source);
-	fprintf(f, "%u %llu %u %s ", r->kind, (unsigned long long)((clock_wall_ms() + (r->copies[0].until_ms - now)) / 1000 * 1000), r->copies[0].reason, source);
+	uint64_t until = clock_wall_ms() + (r->copies[0].until_ms - now), second = until - until % 1000;
+	fprintf(f, "%u %" PRIu64 " %u %s ", r->kind, second, r->copies[0].reason, source);
 	for (uint32_t i = 0; i < r->name_n; i++)
 		fprintf(f, "%02x", (unsigned char)r->name[i]);
 	fputs(r->name_n ? "\n" : "-\n", f);
