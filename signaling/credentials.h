@@ -1,7 +1,7 @@
-/* Digest authentication towards routing gateways with username and password, or by a registration's account (sip/digest.h). A challenge is answered when it came
- * from one of the gateway's own addresses and the request goes there again; its first realm holds for the attempt. Each request
- * answers one challenge, and one more if that says stale. The last challenge lies in TEXT_CHALLENGE: later requests of the dialog
- * carry credentials from the start. */
+/* Digest authentication towards routing gateways, with their username and password or those of the registration they are reached
+ * by (sip/digest.h). A challenge is answered when it came from one of the gateway's own addresses and the request goes there again;
+ * its first realm holds for the attempt. Each request answers one challenge, and one more if that says stale. The last challenge
+ * lies in TEXT_CHALLENGE: later requests of the dialog carry credentials from the start. */
 #ifndef TANDEM_SIGNALING_CREDENTIALS_H
 #define TANDEM_SIGNALING_CREDENTIALS_H
 #include "signaling/compose.h"
